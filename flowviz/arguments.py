@@ -1,0 +1,121 @@
+"""Checks of what public functions are given: at once, naming what came and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def named(kind: str, name: Any, table: Mapping[str, T]) -> T:
+    """``table[name]``.
+
+    Raises:
+        ValueError: the table has no such name; the message lists its names and the nearest one.
+    """
+    if not isinstance(name, str) or name not in table:
+        near = difflib.get_close_matches(str(name), table, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown {kind} {name!r}; there are: {', '.join(table)}.{hint}")
+    return table[name]
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """``value``, a whole number ≥ ``least``.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number ≥ {least}, got {value!r}")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """``value``, True or False.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def positive(name: str, value: Any) -> float:
+    """``value``, a finite number > 0.
+
+    Raises:
+        ValueError: it is not.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+    return float(value)
+
+
+def instance(name: str, value: Any, kind: type[T]) -> T:
+    """``value``, an instance of ``kind``.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def function(name: str, value: Any) -> None:
+    """Check that ``value`` can be called.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {type(value).__name__}")
+
+
+def array(name: str, value: Any, shape: str, least: int = 1) -> Tensor:
+    """``value``, a finite floating-point tensor with as many axes as ``shape`` names.
+
+    Args:
+        name: of the argument.
+        value: what was given.
+        shape: such as ``"[N, D]"``.
+        least: the fewest entries along the first axis; every other axis has at least one.
+
+    Raises:
+        TypeError: it is not a floating-point tensor.
+        ValueError: it has another shape, too few entries, or holds NaN or infinity.
+    """
+    axes = shape.count(",") + 1
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        got = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{name} must be a floating-point tensor {shape}, got {got}")
+    sizes = list(value.shape)
+    if len(sizes) != axes or sizes[0] < least or 0 in sizes[1:]:
+        first = shape.strip("[]").split(",")[0]
+        raise ValueError(f"{name} must be {shape}, {first} ≥ {least}; got {sizes}")
+    if not value.is_meta and not value.isfinite().all():
+        raise ValueError(f"{name} {sizes} holds NaN or infinity")
+    return value
+
+
+def values(name: str, result: Any, points: Tensor) -> Tensor:
+    """``result``, one number for each of ``points [N, D]``, as the function ``name`` gave them.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    got = list(result.shape) if isinstance(result, Tensor) else type(result).__name__
+    if got != list(points.shape[:-1]):
+        raise ValueError(
+            f"{name} must map points {list(points.shape)} to values "
+            f"{list(points.shape[:-1])}, got {got}"
+        )
+    return result

@@ -1,0 +1,191 @@
+"""``python -m flowviz.check``: every family held against automatic differentiation.
+
+For each family a flow with random parameters, away from its start, is checked at random points:
+the largest errors of its round trip, of its log-determinants in both directions, and of its
+Jacobian's zeros; and how far its density is from integrating to 1. Where the log-determinant is
+a random estimate, its mean over many draws is compared, in standard errors.
+
+No arithmetic can do better than the condition of the map times its rounding, and so that is what
+the errors are judged by; a map too steep for two digits to survive is not judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flowviz.flows import Flow, catalog, check, jacobian
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+SLACK = 100.0
+"""What a flow may lose beyond rounding times condition; its stated tolerance comes on top."""
+
+DRAWS = 400
+CELLS = 300
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found of one family.
+
+    Attributes:
+        title: the family's.
+        dim: D.
+        round_trip, logabsdet, inverse_logabsdet, structure: the largest errors; the log-dets
+            are None where they are estimates.
+        deviation: of an estimated log-det, in standard errors; None where it is exact.
+        mass: ∫p − 1 on a wide grid; None except in the plane.
+        allowed: the largest error that passes, from the condition of the map.
+        seconds: what the check took.
+    """
+
+    title: str
+    dim: int
+    round_trip: float
+    logabsdet: float | None
+    inverse_logabsdet: float | None
+    structure: float
+    deviation: float | None
+    mass: float | None
+    allowed: float
+    seconds: float
+
+    @property
+    def judged(self) -> bool:
+        """Whether the map is well-conditioned enough for its errors to tell."""
+        return self.allowed <= 3e-2
+
+    @property
+    def passed(self) -> bool:
+        """Whether every number is within its bound."""
+        if not self.judged:
+            return True
+        errors = (self.round_trip, self.logabsdet, self.inverse_logabsdet, self.structure)
+        return (
+            all(e <= self.allowed for e in errors if e is not None)
+            and (self.deviation is None or self.deviation <= 4)
+            and (self.mass is None or abs(self.mass) <= 1e-2)
+        )
+
+
+def rows(
+    names: list[str], *, dim: int = 2, scale: float = 0.1, dtype: str = "float64", seed: int = 0
+) -> Iterator[Row]:
+    """Check the named families one after the other.
+
+    Args:
+        names: of the catalogue.
+        dim: D; a family that does not take it is checked in its smallest.
+        scale: standard deviation of the random parameters.
+        dtype: ``"float64"`` or ``"float32"``.
+        seed: of parameters and points.
+
+    Raises:
+        ValueError: an unknown family.
+    """
+    for name in names:
+        entry = catalog.entry(name)
+        started = time.perf_counter()
+        torch.manual_seed(seed)
+        flow = catalog.make(name, dim=dim if entry.allows(dim) else entry.min_dim, seed=seed)
+        for parameter in flow.parameters():
+            parameter.data.normal_(0, scale)
+        flow = flow.to(DTYPES[dtype]).eval()
+        z = 2 * torch.randn(64, flow.dim, dtype=DTYPES[dtype])
+        result = check(flow.transform, z)
+        exact = entry.exact_logabsdet
+        yield Row(
+            title=entry.title,
+            dim=flow.dim,
+            round_trip=result.round_trip,
+            logabsdet=result.logabsdet if exact else None,
+            inverse_logabsdet=result.inverse_logabsdet if exact else None,
+            structure=result.structure,
+            deviation=None if exact else _deviation(flow, z[:4]),
+            mass=_mass(flow) if exact and flow.dim == 2 else None,
+            allowed=_condition(flow, z)
+            * (SLACK * torch.finfo(z.dtype).eps + flow.transform.tolerance),
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _condition(flow: Flow, z: Tensor) -> float:
+    """How much the worst of the points loses: stretch there and back, times its size."""
+    J = jacobian(flow.transform, z).detach().double()
+    sizes = torch.linalg.matrix_norm(J, ord=torch.inf).clamp_min(1)
+    back = torch.linalg.matrix_norm(torch.linalg.inv(J), ord=torch.inf).clamp_min(1)
+    return float((sizes * back * (1 + z.abs().amax(-1))).max())
+
+
+@torch.no_grad()
+def _mass(flow: Flow) -> float:
+    """∫p − 1 by the midpoint rule, on a window that holds nearly all of the flow's draws."""
+    x = flow.sample(4000)
+    low, high = x.quantile(1e-3, 0), x.quantile(1 - 1e-3, 0)
+    margin = 0.3 * (high - low)
+    low, high = low - margin, high + margin
+    step = (high - low) / CELLS
+    index = torch.arange(CELLS, dtype=x.dtype) + 0.5
+    axes = [low[i] + index * step[i] for i in (0, 1)]
+    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
+    return float(flow.log_prob(grid).double().exp().sum() * step.prod() - 1)
+
+
+def _deviation(flow: Flow, z: Tensor) -> float:
+    """The mean of many estimates of the log-det against its true value, in standard errors."""
+    J = jacobian(flow.transform, z).detach()
+    many = z.repeat_interleave(DRAWS, 0)
+    with torch.no_grad():
+        estimates = flow(many)[1].reshape(len(z), DRAWS)
+    gap = estimates.mean(-1) - torch.linalg.slogdet(J).logabsdet
+    error = estimates.std(-1) / DRAWS**0.5
+    return float((gap.abs() / error.clamp_min(torch.finfo(z.dtype).eps)).max())
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0e}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table; return 1 if a family is off, else 0."""
+    parser = argparse.ArgumentParser(prog="python -m flowviz.check", description=__doc__)
+    parser.add_argument("families", nargs="*", help="which; all by default")
+    parser.add_argument("--dim", type=int, default=2, help="number of coordinates (default 2)")
+    parser.add_argument("--scale", type=float, default=0.1, help="of the parameters (default 0.1)")
+    parser.add_argument("--dtype", choices=DTYPES, default="float64")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    for name in options.families:
+        try:
+            catalog.entry(name)
+        except ValueError as error:
+            parser.error(str(error))
+    names = options.families or catalog.names()
+    width = max(len(catalog.entry(name).title) for name in names)
+    columns = ("T⁻¹T − 1", "log|det|", "inverse", "zeros", "s.e. off", "∫p − 1", "seconds")
+    print(f"{'family':{width}}  D  " + "  ".join(f"{c:>8}" for c in columns))
+    failed = 0
+    settings = {key: getattr(options, key) for key in ("dim", "scale", "dtype", "seed")}
+    for row in rows(names, **settings):
+        numbers = [row.round_trip, row.logabsdet, row.inverse_logabsdet, row.structure]
+        cells = [_number(n) for n in numbers]
+        cells.append("–" if row.deviation is None else f"{row.deviation:.1f}")
+        cells += [_number(row.mass), f"{row.seconds:.1f}"]
+        print(
+            f"{row.title:{width}}  {row.dim}  " + "  ".join(f"{c:>8}" for c in cells),
+            ("" if row.passed else " OFF") if row.judged else " too steep to judge",
+            flush=True,
+        )
+        failed += not row.passed
+    print(f"{len(names) - failed} of {len(names)} families hold.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+"""The dashboard: the panels in a shell, each built when it is first visited."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from html import escape
+from itertools import groupby
+from typing import Any
+
+import ipywidgets as widgets
+
+from flowviz import panels
+from flowviz.dashboard import address
+from flowviz.dashboard.shell import Shell
+from flowviz.widgets.panel import Panel
+
+log = logging.getLogger(__name__)
+
+WELCOME = {
+    "text": (
+        "A normalizing flow bends a simple cloud of points, layer by layer, until it has the "
+        "shape of the data. Here you can watch it bend, see what that does to densities, and "
+        "train flows live."
+    ),
+    "steps": [
+        {"label": "Follow points through the layers", "panel": "trajectories", "preset": 0},
+        {"label": "See where space is stretched", "panel": "jacobian_volume", "preset": 0},
+        {"label": "Fit one target in two ways", "panel": "kl_comparison", "preset": 0},
+    ],
+}
+
+
+class Dashboard:
+    """All panels in one page. In a notebook cell: displays itself.
+
+    The open panel and its state are in the page's address, so that a link brings them back.
+
+    Args:
+        query: the address to start from, as ``panel=kl_comparison&layers=6``; by default the
+            page's own. What is not usable in it is said in the page and gets its default.
+    """
+
+    def __init__(self, query: str | None = None) -> None:
+        self._query = address.from_page() if query is None else query
+        named, notice = address.panel_of(self._query)
+        if named is None:
+            self._query = ""
+        self.panels: dict[str, Panel] = {}
+        """The panels that were built so far."""
+        self.shell = Shell(
+            groups=_groups(), welcome=WELCOME, current=named or panels.names()[0], notice=notice
+        )
+        self._waiting = widgets.HTML()
+        self._retry = widgets.Button(description="Try again")
+        self._retry.add_class("fv-retry")
+        self._retry.on_click(lambda _: self.open(self.shell.current))
+        self._state = widgets.VBox([self._waiting, self._retry])
+        self._state.add_class("fv-state")
+        self._main = widgets.VBox([self._state])
+        self._main.add_class("fv-main")
+        self.widget = widgets.VBox([self.shell, self._main])
+        for name in ("fv", "fv-dash"):
+            self.widget.add_class(name)
+        self.shell.on_msg(self._receive)
+        self.shell.observe(self._tell_panel, names=["code_shown", "presenting"])
+        self._say_loading(self.shell.current)
+        # PyTorch loads while the page does.
+        first = panels.entry(self.shell.current)
+        self._loading = threading.Thread(target=_load, args=(first,), daemon=True)
+        self._loading.start()
+
+    @property
+    def panel(self) -> Panel | None:
+        """The open panel; None until it is built."""
+        return self.panels.get(self.shell.current)
+
+    def open(self, name: str, query: str = "") -> None:
+        """Show a panel, building it if it is not there yet.
+
+        Args:
+            name: the panel's.
+            query: a state to put it into; without one it stays as it was left.
+
+        Raises:
+            ValueError: there is no such panel.
+        """
+        entry = panels.entry(name)
+        self.shell.current = name
+        if name not in self.panels:
+            self._say_loading(name)
+            try:
+                self._loading.join()
+                self._add(name, _build(entry, query))
+            except Exception as error:
+                log.exception("building %s", name)
+                self._say_failed(name, error)
+                return
+        elif query and self.panels[name].link() != _settings(query):
+            self.panels[name].restore(query, ignore=address.OWN)
+        self._show(name)
+
+    def close(self) -> None:
+        """Stop what runs and close all widgets."""
+        for panel in self.panels.values():
+            panel.close()
+        self.widget.close()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.widget._repr_mimebundle_(**kwargs)
+
+    # ---- the page tells ------------------------------------------------------------------------
+
+    def _receive(self, _: Any, message: Any, __: Any) -> None:
+        if not isinstance(message, dict):
+            return
+        kind = message.get("kind")
+        if kind == "ready":
+            # A page that is shown a second time finds its panel as it is.
+            if self.panel is None:
+                self.open(self.shell.current, self._query)
+        elif kind == "open" and message.get("panel") in panels.names():
+            self.shell.notice = ""
+            self.open(message["panel"])
+            preset = message.get("preset")
+            if self.panel and isinstance(preset, int) and 0 <= preset < len(self.panel.presets):
+                self.panel.apply_preset(preset)
+        elif kind == "address" and isinstance(message.get("query"), str):
+            name, self.shell.notice = address.panel_of(message["query"])
+            self.open(name or panels.names()[0], message["query"] if name else "")
+
+    # ---- the panels tell -----------------------------------------------------------------------
+
+    def _add(self, name: str, panel: Panel) -> None:
+        self.panels[name] = panel
+        self._main.children = (*self._main.children, panel.widget)
+        panel.settings.on_change(lambda _: self._write_address(name))
+        panel.header.observe(lambda _: self._follow(name), names=["code_shown", "presenting"])
+
+    def _write_address(self, name: str) -> None:
+        if name == self.shell.current:
+            self.shell.query = address.query_of(name, self.panels[name].link())
+
+    def _follow(self, name: str) -> None:
+        if name == self.shell.current:
+            self.shell.code_shown = self.panels[name].header.code_shown
+            self.shell.presenting = self.panels[name].header.presenting
+
+    def _tell_panel(self, change: Any) -> None:
+        if self.panel is not None:
+            setattr(self.panel.header, change["name"], change["new"])
+
+    # ---- what is seen --------------------------------------------------------------------------
+
+    def _show(self, name: str) -> None:
+        presenting = self.shell.presenting
+        self._state.add_class("fv-away")
+        for other, panel in self.panels.items():
+            (panel.widget.remove_class if other == name else panel.widget.add_class)("fv-away")
+        self.panels[name].header.presenting = presenting
+        self._follow(name)
+        self._write_address(name)
+
+    def _say_loading(self, name: str) -> None:
+        title = escape(panels.entry(name).title)
+        self._say(
+            f'<div role="status"><h2>{title}</h2><p>Loading…</p></div>',
+            retry=False,
+        )
+
+    def _say_failed(self, name: str, error: Exception) -> None:
+        title = escape(panels.entry(name).title)
+        self._say(
+            f'<div role="alert"><h2>{title}</h2><p>This panel could not be built: '
+            f"{escape(str(error) or type(error).__name__)}</p></div>",
+            retry=True,
+        )
+
+    def _say(self, html: str, retry: bool) -> None:
+        self._waiting.value = html
+        self._retry.layout.display = None if retry else "none"
+        for panel in self.panels.values():
+            panel.widget.add_class("fv-away")
+        self._state.remove_class("fv-away")
+
+
+def _build(entry: panels.Entry, query: str) -> Panel:
+    """A panel in the state of ``query``; what is not usable in it is said in the panel."""
+    made = entry.load()
+    values, messages = made.State.from_query(query, ignore=address.OWN)
+    panel = made(**values)
+    if messages:
+        panel.restore(query, ignore=address.OWN)
+    return panel
+
+
+def _settings(query: str) -> str:
+    """The part of an address that is the panel's own."""
+    parts = query.removeprefix("?").split("&")
+    return "&".join(part for part in parts if part.partition("=")[0] not in address.OWN)
+
+
+def _groups() -> list[dict[str, Any]]:
+    """The menu: the panels by group, in the registry's order."""
+    entries = [panels.entry(name) for name in panels.names()]
+    return [
+        {"title": title, "panels": [{"name": e.name, "title": e.title} for e in members]}
+        for title, members in groupby(entries, key=lambda e: e.group)
+    ]
+
+
+def _load(entry: panels.Entry) -> None:
+    """Import a panel ahead of time; an error comes again, in words, when the panel is built."""
+    try:
+        entry.load()
+    except Exception:
+        log.debug("importing %s", entry.name, exc_info=True)

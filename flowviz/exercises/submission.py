@@ -1,0 +1,180 @@
+"""Running a student's function, and reading what it returns; every mishap becomes a reason."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import math
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from flowviz.exercises.result import Unanswered, Wrong
+
+
+def check_function(submission: object, parameters: str) -> Callable[..., object]:
+    """The submission as a function of ``parameters``, such as ``"flow, x"``.
+
+    Raises:
+        Unanswered: it is None or ``...``.
+        Wrong: it is no function, or takes other arguments.
+    """
+    if submission is None or submission is ...:
+        raise Unanswered(f"write the function of ({parameters}) and hand it to the check.")
+    if not callable(submission):
+        raise Wrong(
+            f"hand over the function itself, without calling it; what came is {_kind(submission)}."
+        )
+    given = len(parameters.split(","))
+    try:
+        signature = inspect.signature(submission)
+    except (TypeError, ValueError):
+        return submission  # some built-in functions have none; calling them tells
+    try:
+        signature.bind(*range(given))
+    except TypeError:
+        raise Wrong(
+            f"the function is called with {given} arguments, ({parameters}); "
+            f"yours takes {signature}."
+        ) from None
+    return submission
+
+
+def call(function: Callable[..., object], *arguments: object) -> object:
+    """``function(*arguments)``; an exception in it becomes Wrong, with the line it came from.
+
+    Pressing stop still interrupts.
+    """
+    try:
+        return function(*arguments)
+    except (Wrong, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise Wrong(_in_words(error, function)) from None
+
+
+@contextmanager
+def undisturbed(seed: int) -> Iterator[None]:
+    """Seed torch for the student's draws; put its global state back afterwards."""
+    dtype = torch.get_default_dtype()
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+
+
+def read_loss(value: object, n: int) -> Tensor:
+    """The loss that a function of ``n`` samples returned, as a scalar tensor.
+
+    Raises:
+        Unanswered: it is None.
+        Wrong: it is no finite real scalar tensor on the CPU.
+    """
+    if value is None or value is ...:
+        raise Unanswered("the function returns nothing: compute the loss and return it.")
+    if isinstance(value, (bool, int, float)):
+        raise Wrong(
+            "the loss is a plain Python number, through which no gradient can flow: return the "
+            "tensor, without .item() or float()."
+        )
+    if not isinstance(value, Tensor):
+        raise Wrong(f"the loss must be one number in a torch tensor, not {_kind(value)}.")
+    if value.device.type != "cpu":
+        raise Wrong(f"the loss is on the device {value.device}; the inputs are on the CPU.")
+    if not value.is_floating_point():
+        raise Wrong(f"the loss has the type {value.dtype}; it must be a real floating type.")
+    if value.numel() != 1:
+        shape = list(value.shape)
+        if shape == [n]:
+            raise Wrong(
+                f"the function returns {n} numbers, one for each sample: an expectation is "
+                "estimated by their mean."
+            )
+        raise Wrong(f"the loss has the shape {shape}; it must be one number.")
+    scalar = value.reshape(())
+    if not math.isfinite(float(scalar.detach())):
+        raise Wrong(
+            f"the loss is {float(scalar.detach())}: somewhere a logarithm or an exponential left "
+            "the range of numbers. Stay with logarithms throughout."
+        )
+    return scalar
+
+
+def read_numbers(value: object, names: str) -> list[float]:
+    """The numbers called ``names``, such as ``"mean, standard deviation"``, of a submission.
+
+    Raises:
+        Unanswered: it is None or ``...``.
+        Wrong: it is not so many finite real numbers.
+    """
+    if value is None or value is ...:
+        raise Unanswered(f"hand in the numbers ({names}).")
+    count = len(names.split(","))
+    if callable(value):
+        raise Wrong(f"hand in the numbers ({names}) themselves, not a function.")
+    try:
+        # One more than asked for is enough to see that there are too many.
+        numbers = [_real(v) for v in islice(iter(value), count + 1)]  # type: ignore[call-overload]
+    except Exception:
+        raise Wrong(
+            f"hand in {count} real numbers, ({names}); what came is {_kind(value)}."
+        ) from None
+    if any(v is None for v in numbers):
+        raise Unanswered(f"hand in the numbers ({names}).")
+    if len(numbers) != count:
+        few = "fewer" if len(numbers) < count else "more"
+        raise Wrong(f"hand in {count} numbers, ({names}); there are {few}.")
+    if not all(map(math.isfinite, numbers)):  # type: ignore[arg-type]
+        raise Wrong("one of the numbers is not finite.")
+    return numbers  # type: ignore[return-value]
+
+
+def _real(value: Any) -> float | None:
+    """The number, or None for a ``...`` that still stands in its place."""
+    if value is ... or value is None:
+        return None
+    if isinstance(value, (str, bytes, bool)):
+        raise TypeError
+    return float(value)
+
+
+def _kind(value: object) -> str:
+    """What a thing is, in words, without asking the thing."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {list(value.shape)}"
+    name = type(value).__name__
+    if type(value).__module__.partition(".")[0] == "numpy":
+        return f"a NumPy {name}"
+    if name == "Estimate":
+        return "an Estimate (its .value is the tensor)"
+    return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
+
+
+def _in_words(error: BaseException, function: Callable[..., object]) -> str:
+    """What went wrong in ``function``, and in which of its lines."""
+    said = " ".join(str(error).split()) or "without a message"
+    said = said if len(said) <= 240 else said[:239] + "…"
+    return f"the function raised {type(error).__name__}{_line(error, function)}: {said}"
+
+
+def _line(error: BaseException, function: Callable[..., object]) -> str:
+    """Where in the student's own file the error came from: `` in line 3, “…”``."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return ""
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == code.co_filename
+    ]
+    if not own or own[-1].lineno is None:
+        return ""
+    text = linecache.getline(code.co_filename, own[-1].lineno).strip()
+    return f" in line {own[-1].lineno}" + (f", “{text}”" if text else "")

@@ -1,0 +1,24 @@
+"""The flow engine: bijections, flows, and the catalogue of families.
+
+>>> from flowviz.flows import catalog
+>>> flow = catalog.make("real_nvp", dim=2, layers=4, seed=0)
+>>> x = flow.sample(512)          # [512, 2]
+>>> flow.log_prob(x).shape        # [512]
+"""
+
+from flowviz.flows import catalog
+from flowviz.flows.bijection import Bijection, Composition, Inverse, jacobian
+from flowviz.flows.check import Check, check
+from flowviz.flows.flow import Flow, Trace
+
+__all__ = [
+    "Bijection",
+    "Check",
+    "Composition",
+    "Flow",
+    "Inverse",
+    "Trace",
+    "catalog",
+    "check",
+    "jacobian",
+]

@@ -1,0 +1,84 @@
+"""The recurrent conditioner: a state that is carried along the coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from flowviz.flows.autoregressive.conditioners.ordered import Sequential
+from flowviz.flows.numerics.mlp import MLP, check_hidden, start_small
+
+
+class Recurrent(Sequential):
+    """sᵢ = GRU(z_{i−1}, s_{i−1}), hᵢ = NN(sᵢ), with z_0 = 0, s_0 = 0  (section 3.1.2).
+
+    A recurrent autoregressive flow (Oliva et al. 2018). The coordinates share one cell (Cho et
+    al. 2014) and one network, but D steps follow one another in *both* directions; the inverse
+    makes its D passes of them, D² steps in all.
+
+    Args:
+        dim: D ≥ 1.
+        parameters_per_dim: P.
+        order: ``order[j]`` is the place of coordinate j, 0 … D − 1; natural by default.
+        hidden: the width of the state, then the widths of the network from it to hᵢ.
+        context: C; every step sees it.
+
+    Attributes:
+        steps: D, how many steps of the cell one pass takes.
+    """
+
+    title = "recurrent"
+
+    def __init__(
+        self,
+        dim: int,
+        parameters_per_dim: int,
+        *,
+        order: Sequence[int] | None = None,
+        hidden: Sequence[int] = (64, 64),
+        context: int = 0,
+    ) -> None:
+        super().__init__(dim, parameters_per_dim, order, context)
+        width, *more = check_hidden(hidden)
+        self.steps = dim
+        self.cell = Cell(1 + context, width)
+        if more:
+            self.network: nn.Module = MLP(width, parameters_per_dim, more)
+        else:
+            last = nn.Linear(width, parameters_per_dim)
+            start_small(last)
+            self.network = last
+
+    def run(self, tokens: Tensor) -> Tensor:
+        return self.network(self.cell(tokens))
+
+
+class Cell(nn.Module):
+    """The gated recurrent unit over a sequence: tokens ``[N, D, I]`` to states ``[N, D, W]``.
+
+    r = σ(A_r x + B_r s),  q = σ(A_q x + B_q s),  n = tanh(A_n x + r ⊙ B_n s),
+    s' = n + q ⊙ (s − n),  biases within A and B.
+
+    Written out, since the kernels of ``torch.nn.GRU`` have no second derivative on every device.
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.from_token = nn.Linear(inputs, 3 * width)
+        self.from_state = nn.Linear(width, 3 * width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        state = tokens.new_zeros(len(tokens), self.width)
+        sizes = [2 * self.width, self.width]
+        states = []
+        for by_token in self.from_token(tokens).unbind(-2):
+            gates, candidate = by_token.split(sizes, -1)
+            state_gates, state_candidate = self.from_state(state).split(sizes, -1)
+            r, q = torch.sigmoid(gates + state_gates).chunk(2, -1)
+            n = torch.tanh(torch.addcmul(candidate, r, state_candidate))
+            state = torch.lerp(n, state, q)
+            states.append(state)
+        return torch.stack(states, -2)

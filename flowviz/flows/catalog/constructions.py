@@ -1,0 +1,67 @@
+"""Flows made of conditional CDFs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Generator, Tensor
+
+from flowviz import arguments
+from flowviz.flows.autoregressive.transformers import GaussianMixtureCDF
+from flowviz.flows.catalog.build import masked_from_data
+from flowviz.flows.catalog.entry import NETWORK, Entry, Layers
+from flowviz.flows.constructions import TabulatedMap
+
+
+def _mixture(dim: int, layers: int, settings: dict[str, Any], _: Generator) -> Layers:
+    mixture = GaussianMixtureCDF(settings["components"])
+    return masked_from_data(mixture, dim, layers, settings)
+
+
+def _tabulated(dim: int, layers: int, settings: dict[str, Any], _: Generator) -> Layers:
+    bins = settings["bins"]
+    arguments.whole("bins", bins, 1)
+
+    def normal(x: Tensor) -> Tensor:
+        return -0.5 * x.square().sum(-1)
+
+    # The table of the normal is nearly the identity: it is what training starts from.
+    return [TabulatedMap.of(normal, (-4, 4, -4, 4), bins) for _ in range(layers)]
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        name="mixture_autoregressive",
+        title="Autoregressive mixtures",
+        family="Autoregressive: conditional CDFs",
+        reference="Papamakarios et al. 2021, section 3.1.3",
+        equation=r"u_i = \Phi^{-1}\!\Big(\sum_k w_k\, "
+        r"\Phi\big(\tfrac{x_i - \mu_k}{\sigma_k}\big)\Big),\quad (w, \mu, \sigma) = c_i(x_{<i})",
+        fast_forward=False,
+        fast_inverse=True,
+        jacobian="triangular",
+        determinant_cost="O(D)",
+        inverse_cost="a root a coordinate, D passes",
+        build=_mixture,
+        exact_inverse=False,
+        options={**NETWORK, "components": 8},
+    ),
+    Entry(
+        name="tabulated",
+        title="Tabulated density",
+        family="Constructions",
+        reference="Papamakarios et al. 2021, section 2.2",
+        equation=r"u_1 = \Phi^{-1}(F(x_1)),\quad u_2 = \Phi^{-1}(F(x_2 \mid x_1))",
+        fast_forward=True,
+        fast_inverse=True,
+        jacobian="triangular",
+        determinant_cost="closed",
+        inverse_cost="closed, no network",
+        build=_tabulated,
+        # One is universal; what more layers would give, a finer table gives.
+        layers=1,
+        options={"bins": 16},
+        min_dim=2,
+        max_dim=2,
+    ),
+)

@@ -1,0 +1,147 @@
+"""A flow: a base distribution and the bijections that carry its samples to the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from flowviz.flows.bijection import Bijection, Composition
+from flowviz.flows.distributions import Base
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What happens on the way through the layers; what the panels animate.
+
+    Attributes:
+        states: ``[K+1, N, D]``, z_0 = u first and z_K = x last, whichever way it was computed.
+        logabsdet: ``[K, N]``, log|det J_{T_k}(z_{k−1})| of each layer's *forward* map.
+        names: the K layers' names.
+    """
+
+    states: Tensor
+    logabsdet: Tensor
+    names: list[str]
+
+
+class Flow(nn.Module):
+    """log p_x(x) = log p_u(T⁻¹(x)) + log|det J_{T⁻¹}(x)|  (section 2.1).
+
+    Args:
+        base: p_u, the distribution of u.
+        bijections: T_1, …, T_K; the first acts first on u.
+
+    Raises:
+        ValueError: the base and the bijections differ in dimension, or there is no bijection.
+    """
+
+    def __init__(self, base: Base, bijections: Iterable[Bijection]) -> None:
+        super().__init__()
+        self.base = base
+        self.transform = Composition(bijections)
+        if base.dim != self.transform.dim:
+            raise ValueError(
+                f"the base has dimension {base.dim}, the bijections {self.transform.dim}"
+            )
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return self.base.dim
+
+    @property
+    def like(self) -> Tensor:
+        """A number on the device and of the dtype that the flow computes with."""
+        return self.base._like
+
+    @property
+    def context(self) -> int:
+        """C, the number of context features; 0 for an unconditional flow."""
+        return self.transform.context
+
+    @property
+    def bijections(self) -> nn.ModuleList:
+        """T_1, …, T_K in the order in which a base sample meets them."""
+        return self.transform.layers
+
+    def forward(self, u: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Base → data: ``x [..., D]`` and ``log|det J_T(u)| [...]``."""
+        return self._explained(self.transform(u, context), u, context)
+
+    def inverse(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Data → base: ``u [..., D]`` and ``log|det J_{T⁻¹}(x)| [...]``."""
+        return self._explained(self.transform.inverse(x, context), x, context)
+
+    def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """log p_x(x), of shape ``[...]`` for ``x [..., D]``."""
+        u, logabsdet = self.inverse(x, context)
+        return self.base.log_prob(u) + logabsdet
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """``n`` draws ``[n, D]``; with a context ``[C]`` or ``[n, C]`` each from its own."""
+        return self.forward(self.base.sample(n, generator), context)[0]
+
+    def rsample_and_log_prob(
+        self, n: int, context: Tensor | None = None, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """``n`` reparametrised draws ``[n, D]`` and their log p_x ``[n]``, without an inverse."""
+        u = self.base.rsample(n, generator)
+        x, logabsdet = self.forward(u, context)
+        return x, self.base.log_prob(u) - logabsdet
+
+    def unrolled(self, n: int) -> Flow:
+        """The same flow, each layer with an inner time as ``n`` layers: its path can be traced.
+
+        The weights are shared. Layers without inner time, all but the continuous ones, stay.
+
+        >>> flow.unrolled(8).trace(u).states  # doctest: +SKIP
+        """
+        return Flow(self.base, self.transform.stretches(n))
+
+    def trace(self, u: Tensor, context: Tensor | None = None) -> Trace:
+        """Every state on the way from ``u [N, D]`` to the data; context as in :meth:`forward`."""
+        return self._trace(u, context, inverse=False)
+
+    def trace_inverse(self, x: Tensor, context: Tensor | None = None) -> Trace:
+        """Every state on the way from ``x [N, D]`` back to the base, in the order z_0, …, z_K."""
+        return self._trace(x, context, inverse=True)
+
+    def _trace(self, z: Tensor, context: Tensor | None, inverse: bool) -> Trace:
+        states, logabsdets = [z], []
+        for state, logabsdet in self.transform.steps(z, context, inverse=inverse):
+            states.append(state)
+            logabsdets.append(-logabsdet if inverse else logabsdet)
+        if inverse:
+            states.reverse()
+            logabsdets.reverse()
+        names = [layer.describe() for layer in self.transform]
+        return Trace(torch.stack(states), torch.stack(logabsdets), names)
+
+    def _explained(
+        self, result: tuple[Tensor, Tensor], z: Tensor, context: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Pass ``result`` on, unless it holds a NaN: then say where that came from."""
+        state, logabsdet = result
+        # A sum is NaN wherever a term is; where infinities cancel, one has to look.
+        if state.is_meta or not bool((state.sum() + logabsdet.sum()).isnan()):
+            return result
+        if not bool(state.isnan().any() | logabsdet.isnan().any()):
+            return result
+        for name, parameter in self.named_parameters():
+            if not parameter.isfinite().all():
+                raise ValueError(f"parameter {name!r} of the flow holds NaN or infinity")
+        for what, given in (("points", z), ("context", context)):
+            if given is not None and not given.isfinite().all():
+                bad = ~given.isfinite().reshape(-1, given.shape[-1]).all(-1)
+                row = int(bad.nonzero()[0])
+                raise ValueError(f"the {what} given to the flow hold NaN or infinity (row {row})")
+        raise FloatingPointError(
+            "the flow yields NaN for finite points and parameters: "
+            "its values have left the range of " + str(z.dtype).removeprefix("torch.")
+        )

@@ -1,0 +1,57 @@
+"""The small networks inside conditioners."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Starts every flow close to the identity without cutting the gradient to the layers below.
+OUTPUT_SCALE = 0.1
+
+
+def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
+    """``hidden`` as a tuple of layer widths; ValueError unless each is a whole number ≥ 1."""
+    if not isinstance(hidden, Sequence):
+        raise ValueError(f"hidden is a sequence of layer widths such as (64, 64), got {hidden!r}")
+    widths = tuple(hidden)
+    if not widths or any(not isinstance(width, int) or width < 1 for width in widths):
+        raise ValueError(f"hidden needs one or more widths ≥ 1 such as (64, 64), got {hidden!r}")
+    return widths
+
+
+class MLP(nn.Sequential):
+    """y = W_L σ(… σ(W_1 x + b_1) …) + b_L, σ = SiLU; the last layer starts small.
+
+    Args:
+        inputs, outputs: sizes of the last dimension.
+        hidden: widths of the hidden layers.
+    """
+
+    def __init__(self, inputs: int, outputs: int, hidden: Sequence[int]) -> None:
+        widths = (inputs, *check_hidden(hidden), outputs)
+        layers = [nn.Linear(m, n) for m, n in itertools.pairwise(widths)]
+        start_small(layers[-1])
+        super().__init__(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x [..., inputs]`` to ``y [..., outputs]``."""
+        # The calls of small layers would take a fifth of their time.
+        *hidden, (W, b) = self.parameters_by_layer()
+        for V, c in hidden:
+            x = F.silu(F.linear(x, V, c))
+        return F.linear(x, W, b)
+
+    def parameters_by_layer(self) -> list[tuple[Tensor, Tensor]]:
+        """(W_1, b_1), …, (W_L, b_L)."""
+        return [(layer.weight, layer.bias) for layer in cast("Iterable[nn.Linear]", self)]
+
+
+def start_small(layer: nn.Linear) -> None:
+    """Scale a freshly initialised output layer by :data:`OUTPUT_SCALE`."""
+    layer.weight.data.mul_(OUTPUT_SCALE)
+    if layer.bias is not None:
+        layer.bias.data.mul_(OUTPUT_SCALE)

@@ -1,0 +1,120 @@
+"""f-divergences from samples alone, by a discriminator (section 2.3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+
+from flowviz import arguments
+from flowviz.adam import Adam
+from flowviz.flows.flow import Flow
+from flowviz.objectives.estimate import Estimate
+from flowviz.objectives.f_divergences import FDivergence, divergence
+
+BOUND = 15.0
+"""The log-ratio that a discriminator can claim, either way: its exponentials stay finite."""
+
+
+def variational_bound(
+    name: str | FDivergence, critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor
+) -> Estimate:
+    """E_p[f′(e^V)] − E_q[f*(f′(e^V))] ≤ D_f(p ‖ q), with equality at V = log(p/q).
+
+    Nguyen, Wainwright & Jordan 2010; f-GANs, Nowozin, Cseke & Tomioka 2016. The critic V is
+    free: writing it as a log-ratio keeps every f′(e^V) in the domain of its conjugate.
+
+    Args:
+        name: the f-divergence.
+        critic: V, ``[N, D] -> [N]``.
+        x: samples of p ``[N, D]``.
+        y: samples of q ``[M, D]``.
+
+    Raises:
+        ValueError: an unknown divergence, or there are no samples.
+    """
+    kind = divergence(name)
+    arguments.function("critic", critic)
+    for side, samples in (("x", x), ("y", y)):
+        arguments.array(side, samples, "[N, D]")
+    ours = Estimate.of(kind.witness(arguments.values("critic", critic(x), x)))
+    theirs = Estimate.of(kind.penalty(arguments.values("critic", critic(y), y)))
+    error = torch.hypot(ours.standard_error, theirs.standard_error)
+    return Estimate(ours.value - theirs.value, error)
+
+
+class Discriminator(nn.Module):
+    """V: ``[N, D] -> [N]``, a network that learns log(p/q), within ±15.
+
+    Args:
+        dim: D.
+        hidden: width of its two hidden layers.
+    """
+
+    def __init__(self, dim: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.network = nn.Sequential(
+            nn.Linear(dim, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return BOUND * torch.tanh(self.network(x).squeeze(-1) / BOUND)
+
+
+class Adversarial:
+    """An objective for :class:`flowviz.training.Trainer`: D_f(p* ‖ p_x) by a discriminator.
+
+    Before each loss the discriminator takes some steps up the bound; the flow then goes down
+    it. Needs samples of both and no density of either, so the flow need not be invertible.
+
+    Args:
+        name: the f-divergence.
+        sample: ``(n, generator) -> [n, D]``, samples of p*.
+        discriminator: V, trained in place.
+        batch: samples of either a step.
+        steps: of the discriminator before each step of the flow.
+        learning_rate: of the discriminator.
+
+    Raises:
+        ValueError: an unknown divergence, or ``batch`` or ``steps`` below 1.
+    """
+
+    def __init__(
+        self,
+        name: str | FDivergence,
+        sample: Callable[[int, Generator], Tensor],
+        discriminator: nn.Module,
+        *,
+        batch: int = 512,
+        steps: int = 5,
+        learning_rate: float = 3e-3,
+    ) -> None:
+        arguments.function("sample", sample)
+        arguments.instance("discriminator", discriminator, nn.Module)
+        self.kind = divergence(name)
+        self.sample = sample
+        self.discriminator = discriminator
+        self.batch = arguments.whole("batch", batch, 1)
+        self.steps = arguments.whole("steps", steps, 1)
+        self._parameters = list(discriminator.parameters())
+        self._optimizer = Adam(self._parameters, learning_rate)
+
+    def __call__(self, flow: Flow, generator: Generator) -> Estimate:
+        for _ in range(self.steps):
+            y = flow.sample(self.batch, generator=generator)
+            bound = self._bound(generator, y).value
+            gradients = torch.autograd.grad(-bound, self._parameters)
+            for parameter, gradient in zip(self._parameters, gradients, strict=True):
+                parameter.grad = gradient
+            self._optimizer.step()
+        y, _ = flow.rsample_and_log_prob(self.batch, generator=generator)
+        return self._bound(generator, y)
+
+    def _bound(self, generator: Generator, y: Tensor) -> Estimate:
+        x = self.sample(self.batch, generator)
+        return variational_bound(self.kind, self.discriminator, x, y)

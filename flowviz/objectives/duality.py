@@ -1,0 +1,55 @@
+"""The KL divergence, measured on the data's side and on the base's (section 2.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flowviz import arguments
+from flowviz.flows.flow import Flow
+from flowviz.objectives.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Duality:
+    """The same divergence, twice.
+
+    Attributes:
+        data: D_KL[p*_x ‖ p_x], the target against the flow.
+        base: D_KL[p*_u ‖ p_u], the target pulled back to the base, against the base.
+    """
+
+    data: Estimate
+    base: Estimate
+
+
+@torch.no_grad()
+def kl_duality(
+    flow: Flow, log_prob: Callable[[Tensor], Tensor], x: Tensor, other: Tensor
+) -> Duality:
+    """D_KL[p*_x ‖ p_x] = D_KL[p*_u ‖ p_u], from samples of their own for each side.
+
+    On the side of the base, u = T⁻¹(x) and log p*_u(u) = log p*_x(T(u)) + log|det J_T(u)|, with
+    the forward map: equality tells that both directions of the flow and both log-dets are right.
+
+    Args:
+        flow: p_x, with base p_u.
+        log_prob: log p*_x, normalised, ``[N, D] -> [N]``.
+        x: samples of p*_x ``[N, D]`` for the data's side.
+        other: more of them, independent, for the base's side.
+
+    Raises:
+        ValueError: a wrong shape, or fewer than two samples on a side.
+    """
+    arguments.instance("flow", flow, Flow)
+    arguments.function("log_prob", log_prob)
+    for name, samples in (("x", x), ("other", other)):
+        arguments.array(name, samples, "[N, D]", least=2)
+    data = Estimate.of(arguments.values("log_prob", log_prob(x), x) - flow.log_prob(x))
+    u, _ = flow.inverse(other)
+    image, logabsdet = flow(u)
+    base = Estimate.of(log_prob(image) + logabsdet - flow.base.log_prob(u))
+    return Duality(data, base)

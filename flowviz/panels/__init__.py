@@ -1,0 +1,96 @@
+"""The panels by name. Listing them imports none of them.
+
+>>> flowviz.panels.names()
+>>> flowviz.panels.make("kl_comparison", target="eight_gaussians")
+>>> flowviz.panels.KLComparison(target="eight_gaussians")  # the same
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowviz.widgets.panel import Panel
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a panel without importing it."""
+
+    name: str
+    title: str
+    group: str
+    summary: str
+    path: str
+    """``module:Class``"""
+
+    def load(self) -> type[Panel]:
+        """Import the panel's class."""
+        module, _, cls = self.path.partition(":")
+        return getattr(importlib.import_module(module), cls)
+
+
+_ENTRIES = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "trajectories",
+            "Trajectories",
+            "Basics",
+            "Samples of the base distribution travel through the layers of a flow until they are "
+            "samples of the model. Follow one point and see what each layer does to its volume.",
+            "flowviz.panels.trajectories:Trajectories",
+        ),
+        Entry(
+            "jacobian_volume",
+            "Jacobian volume",
+            "Basics",
+            "Each layer stretches some regions and squeezes others; the colour of a cell is the "
+            "logarithm of how much. Where cells shrink, the density grows by the same factor.",
+            "flowviz.panels.jacobian_volume:JacobianVolume",
+        ),
+        Entry(
+            "kl_comparison",
+            "Forward and reverse KL",
+            "Fitting",
+            "The same flow, from the same start, fitted twice to one target. On the left it must "
+            "put mass wherever the target has samples; on the right it pays only where it chooses "
+            "to go.",
+            "flowviz.panels.kl_comparison:KLComparison",
+        ),
+    )
+}
+
+
+def names() -> list[str]:
+    """The panels' names, in the order of the menu."""
+    return list(_ENTRIES)
+
+
+def entry(name: str) -> Entry:
+    """What is known of a panel; ValueError, with the names there are, for an unknown one."""
+    try:
+        return _ENTRIES[name]
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"there is no panel {name!r}: the names are {', '.join(_ENTRIES)}"
+        ) from None
+
+
+def make(name: str, *, hide: str | Iterable[str] = (), **state: Any) -> Panel:
+    """Make a panel: ``state`` and ``hide`` as :class:`flowviz.widgets.panel.Panel` takes them."""
+    return entry(name).load()(hide=hide, **state)
+
+
+def __getattr__(name: str) -> Any:
+    for known in _ENTRIES.values():
+        if known.path.endswith(f":{name}"):
+            return known.load()
+    raise AttributeError(f"module 'flowviz.panels' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *(known.path.partition(":")[2] for known in _ENTRIES.values())])

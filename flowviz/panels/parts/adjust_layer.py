@@ -1,0 +1,312 @@
+"""Turning a layer's own numbers by hand: a slider for each parameter of a small layer."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets as widgets
+import torch
+from torch import Generator, Tensor, nn
+
+from flowviz.flows import Bijection, Flow
+from flowviz.widgets.controls import Controls
+from flowviz.widgets.layout import button, classed, stack
+from flowviz.widgets.slider import Slider
+from flowviz.widgets.state import Field
+
+MOST_SCALARS = 8
+"""A layer that depends on more numbers than this has no sliders."""
+
+BOUND = 20.0
+"""The largest |value| that an adjusted parameter may have."""
+
+REACH = 4.0
+"""Sliders go from −REACH to REACH, further where the value lies further."""
+
+_KEY = re.compile(r"[0-9]{1,3}(\.[A-Za-z_][A-Za-z0-9_]*)+(\.[0-9]{1,3})*")
+_SYMBOLS = {"z0": "centre z₀", "raw_alpha": "α, raw", "raw_s": "α + β, raw"}
+
+Values = tuple[tuple[str, float], ...]
+
+
+class Adjustments(Field):
+    """Parameters set by hand: names such as ``1.w.0`` (layer 1, ``w``, entry 0) to numbers."""
+
+    def __init__(self, *, label: str = "", help: str = "") -> None:
+        super().__init__((), label=label, help=help)
+
+    def coerce(self, value: Any) -> Values:
+        pairs = dict(value).items() if not isinstance(value, str) else ()
+        if isinstance(value, str) or len(pairs) > 100:
+            raise ValueError
+        for name, number in pairs:
+            if not isinstance(name, str) or not _KEY.fullmatch(name):
+                raise ValueError
+            if isinstance(number, (bool, str)) or not abs(number) <= BOUND:  # false for NaN too
+                raise ValueError
+        return tuple(sorted((name, round(float(number), 4) + 0.0) for name, number in pairs))
+
+    def allowed(self) -> str:
+        return (
+            f"at most 100 names such as 1.w.0 (layer, parameter, entry), "
+            f"each with a number from -{BOUND:g} to {BOUND:g}"
+        )
+
+    def parse(self, text: str) -> list[tuple[str, float]]:
+        pairs = (pair.split(",") for pair in text.split(";") if pair)
+        return [(name, float(number)) for name, number in pairs]
+
+    def format(self, value: Values) -> str:
+        return ";".join(f"{name},{number:g}" for name, number in value)
+
+    def plain(self, value: Values) -> dict[str, float]:
+        return dict(value)
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One number of a layer.
+
+    Attributes:
+        key: ``layer.parameter.entry``, the layer counted from 1; entries from 0.
+        label: as a person reads it.
+        tensor, entry: where it is: ``tensor.flatten()[entry]``.
+    """
+
+    key: str
+    label: str
+    tensor: Tensor
+    entry: int
+
+    def get(self) -> float:
+        return float(self.tensor.detach().flatten()[self.entry])
+
+    def set(self, value: float) -> None:
+        # Through .data: a step that is under way must not be told of an in-place change.
+        self.tensor.data.view(-1)[self.entry] = value
+
+
+def scalars(flow: Flow, layer: int) -> list[Scalar]:
+    """The numbers that a layer depends on; none where they are more than eight.
+
+    Args:
+        layer: 1 … K.
+    """
+    bijection = _layers(flow)[layer - 1]
+    parameters = dict(bijection.named_parameters())
+    if not 0 < sum(p.numel() for p in parameters.values()) <= 2 * MOST_SCALARS:
+        return []
+    used = _used(bijection)
+    found = [
+        Scalar(f"{layer}.{name}{_suffix(p, entry)}", _label(name, p, entry), p, entry)
+        for name, p in parameters.items()
+        for entry in range(p.numel())
+        if used[name].flatten()[entry]
+    ]
+    return found if len(found) <= MOST_SCALARS else []
+
+
+def adjustable(flow: Flow) -> list[int]:
+    """The layers (1 … K) that have sliders."""
+    return [layer for layer in range(1, len(flow.bijections) + 1) if scalars(flow, layer)]
+
+
+def find(flow: Flow, key: str) -> Scalar | None:
+    """The scalar of that key; None where the flow has none."""
+    layer, *parts = key.split(".")
+    if not 1 <= int(layer) <= len(flow.bijections):
+        return None
+    name = ".".join(part for part in parts if not part.isdigit())
+    index = [int(part) for part in parts if part.isdigit()]
+    parameter = dict(flow.bijections[int(layer) - 1].named_parameters()).get(name)
+    if parameter is None or len(index) != parameter.ndim:
+        return None
+    entry = 0
+    for i, length in zip(index, parameter.shape, strict=True):
+        if i >= length:
+            return None
+        entry = entry * length + i
+    return Scalar(key, _label(name, parameter, entry), parameter, entry)
+
+
+def _layers(flow: Flow) -> list[Bijection]:
+    return list(flow.transform)
+
+
+def _used(bijection: Bijection) -> dict[str, Tensor]:
+    """For each parameter, which entries the map depends on (of a triangle, one half)."""
+    generator = Generator().manual_seed(0)
+    probe = copy.deepcopy(bijection).cpu().eval()
+    for parameter in probe.parameters():
+        parameter.data.copy_(0.5 * torch.randn(parameter.shape, generator=generator))
+    z = torch.randn(16, bijection.dim, generator=generator).to(next(probe.parameters()).dtype)
+    image, logabsdet = probe(z)
+    weight = torch.randn(image.shape, generator=generator).to(image)
+    names, parameters = zip(*probe.named_parameters(), strict=True)
+    gradients = torch.autograd.grad(
+        (image * weight).sum() + logabsdet.sum(), parameters, materialize_grads=True
+    )
+    return {name: gradient != 0 for name, gradient in zip(names, gradients, strict=True)}
+
+
+def _suffix(parameter: nn.Parameter, entry: int) -> str:
+    return "".join(f".{i}" for i in _index(parameter, entry))
+
+
+def _label(name: str, parameter: nn.Parameter, entry: int) -> str:
+    last = name.rpartition(".")[2]
+    words = _SYMBOLS.get(last, last.replace("_", " "))
+    index = ",".join(str(i + 1) for i in _index(parameter, entry))
+    return f"{words} [{index}]" if index else words
+
+
+def _index(parameter: nn.Parameter, entry: int) -> list[int]:
+    index: list[int] = []
+    for length in reversed(parameter.shape):
+        entry, i = divmod(entry, length)
+        index.insert(0, i)
+    return index
+
+
+class AdjustLayer:
+    """The section "Adjust a layer": a layer, and a slider for each of its numbers.
+
+    Args:
+        settings: a panel's state with an ``adjustments`` field, which the sliders write.
+        controls: the panel's, so that the section can be hidden as ``adjustments``.
+        flow: the flow in use.
+
+    Attributes:
+        widget: the section; out of sight where no layer of the flow is small enough.
+    """
+
+    def __init__(self, settings: Any, controls: Controls, flow: Callable[[], Flow]) -> None:
+        self._settings = settings
+        self._flow = flow
+        self._following = False
+        self._scalars: list[Scalar] = []
+        self._followed: Any = None
+        self._layers: tuple[str, list[int]] = ("", [])
+        self._before: dict[str, float] = {}
+        self.layer = classed(
+            widgets.Dropdown(
+                options=[("1", 1)], description="Adjust a layer", tooltip="Whose numbers to turn"
+            ),
+            "fv-control",
+        )
+        self.sliders = [self._slider() for _ in range(MOST_SCALARS)]
+        undo = button("Undo adjustments", self._undo, help="Back to the numbers before")
+        self._undo_button = undo
+        self.widget = stack(self.layer, *self.sliders, undo)
+        controls.put("adjustments", self.widget)
+        self.layer.observe(lambda _: self._follow(), names=["value"])
+
+    def apply(self, flow: Flow, adjustments: Values, *, fresh: bool) -> None:
+        """Bring ``flow`` in line with the adjustments.
+
+        What was adjusted and no longer is gets back the value that it had.
+
+        Args:
+            fresh: whether the flow has just been made, without any adjustment.
+
+        Raises:
+            ValueError: names that the flow does not have; the others are in force.
+        """
+        if fresh:
+            self._before = {}
+        wanted = dict(adjustments)
+        for key in [key for key in self._before if key not in wanted]:
+            value = self._before.pop(key)
+            if scalar := find(flow, key):
+                scalar.set(value)
+        unknown = []
+        for key, value in wanted.items():
+            scalar = find(flow, key)
+            if scalar is None:
+                unknown.append(key)
+                continue
+            self._before.setdefault(key, scalar.get())
+            scalar.set(value)
+        if unknown:
+            raise ValueError(
+                f"The flow has no parameter {', '.join(unknown)} to adjust: a layer's number "
+                "(from 1), its parameter and its entry are meant, as in 1.w.0."
+            )
+
+    def show(self, flow: Flow) -> None:
+        """Bring the choice of layers and the sliders in line with the flow."""
+        shape = f"{[layer.describe() for layer in _layers(flow)]}"
+        if shape != self._layers[0]:
+            self._layers = shape, adjustable(flow)
+            options = [
+                (f"{number} · {_layers(flow)[number - 1].describe()}", number)
+                for number in self._layers[1]
+            ]
+            self._following = True
+            self.layer.options = options
+            self._following = False
+        self.widget.layout.display = None if self._layers[1] else "none"
+        self._follow(flow)
+
+    def _slider(self) -> Slider:
+        slider = Slider(min=-REACH, max=REACH, step=0.01)
+        slider.observe(lambda change: self._turned(slider, change["new"]), names=["value"])
+        return slider
+
+    def _follow(self, flow: Flow | None = None) -> None:
+        if self._following:
+            return
+        flow = flow or self._flow()
+        layer = self.layer.value
+        if (layer, id(flow)) != self._followed:
+            self._scalars = scalars(flow, layer) if layer in self._layers[1] else []
+            self._followed = layer, id(flow)
+        self._following = True
+        for slider, scalar in _beside(self.sliders, self._scalars):
+            slider.layout.display = "none" if scalar is None else None
+            if scalar is None:
+                continue
+            value = scalar.get()
+            far = max(REACH, math.ceil(abs(value))) if math.isfinite(value) else REACH
+            if (slider.min, slider.max) != (-far, far):
+                slider.min, slider.max = -far, far
+            slider.description = scalar.label
+            slider.tooltip = f"Parameter {scalar.key} of the flow"
+            if abs(slider.value - value) > 0.005:
+                slider.value = value
+        self._following = False
+        self._undo_button.layout.display = None if self._settings.adjustments else "none"
+
+    def _turned(self, slider: Slider, value: float) -> None:
+        position = self.sliders.index(slider)
+        if self._following or position >= len(self._scalars):
+            return
+        now: Mapping[str, float] = dict(self._settings.adjustments)
+        self._settings.adjustments = {**now, self._scalars[position].key: value}
+
+    def _undo(self) -> None:
+        self._settings.adjustments = {}
+
+
+def adjustment_code(adjustments: Values) -> list[str]:
+    """The lines of Python that set the adjusted parameters."""
+    if not adjustments:
+        return []
+    lines = ["parameters = dict(flow.transform.layers.named_parameters())"]
+    for key, value in adjustments:
+        layer, _, rest = key.partition(".")
+        parts = rest.split(".")
+        name = ".".join(part for part in parts if not part.isdigit())
+        index = ", ".join(part for part in parts if part.isdigit()) or "()"
+        lines.append(f"parameters['{int(layer) - 1}.{name}'].data[{index}] = {value:g}")
+    return lines
+
+
+def _beside(sliders: list[Any], found: list[Scalar]) -> Iterator[tuple[Any, Scalar | None]]:
+    for index, slider in enumerate(sliders):
+        yield slider, found[index] if index < len(found) else None

@@ -1,0 +1,89 @@
+"""Choosing a flow of the catalogue: the settings, the controls, and the flow that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+from flowviz.compute import device
+from flowviz.flows import Flow, catalog
+from flowviz.widgets.controls import Controls
+from flowviz.widgets.layout import classed, stack
+from flowviz.widgets.state import Choice, Integer, PanelState, Real
+
+WIDTHS = {"16,16": "16, 16", "32,32": "32, 32", "64,64": "64, 64", "128,128": "128, 128"}
+
+
+class FlowState(PanelState):
+    """The settings that name a flow and its start."""
+
+    flow = Choice(
+        "rq_spline_coupling",
+        {n: catalog.entry(n).title for n in catalog.names() if catalog.entry(n).allows(2)},
+        label="Flow",
+        help="The family of the layers",
+    )
+    layers = Integer(4, 1, 32, label="Layers", help="How many layers carry base to data")
+    hidden = Choice("64,64", WIDTHS, label="Network", help="Hidden widths of the conditioners")
+    bins = Integer(8, 2, 32, label="Bins", help="Pieces of each spline")
+    spread = Real(
+        1.0, 0.0, 4.0, step=0.1, label="Initial scale", help="Factor on the random start's weights"
+    )
+    seed = Integer(0, 0, 2**31 - 1, label="Seed", help="Of the start and of all draws")
+
+
+FLOW_SETTINGS = ("flow", "layers", "hidden", "bins", "spread", "seed")
+"""The settings after whose change a new flow is made."""
+
+
+def make_flow(settings: Any) -> Flow:
+    """The untrained flow that the settings name, in evaluation mode, on the device in use."""
+    flow = catalog.make(
+        settings.flow, layers=settings.layers, seed=settings.seed, **_options(settings)
+    )
+    for parameter in flow.parameters():
+        parameter.data.mul_(settings.spread)
+    return flow.to(device()).eval()
+
+
+def flow_code(settings: Any) -> str:
+    """The line of Python that makes that flow."""
+    arguments = [repr(settings.flow), f"layers={settings.layers}", f"seed={settings.seed}"]
+    arguments += [f"{name}={value!r}" for name, value in _options(settings).items()]
+    lines = [f"flow = flowviz.flows.catalog.make({', '.join(arguments)})"]
+    if settings.spread != 1:
+        lines += [
+            "for parameter in flow.parameters():",
+            f"    parameter.data.mul_({settings.spread:g})",
+        ]
+    return "\n".join(lines)
+
+
+def flow_controls(
+    settings: Any, controls: Controls, names: Sequence[str] = FLOW_SETTINGS
+) -> widgets.VBox:
+    """The named controls, those out of sight that the chosen family does not have."""
+    # In boxes: a widget of our own does not follow classes that come after its first display.
+    boxes = {name: stack(controls[name]) for name in names}
+
+    def show_options(_: Any = None) -> None:
+        options = catalog.entry(settings.flow).options
+        for name in {"hidden", "bins"}.intersection(names):
+            box = boxes[name]
+            (box.remove_class if name in options else box.add_class)("fv-not-used")
+
+    settings.observe(show_options, names=["flow"])
+    show_options()
+    return classed(stack(*boxes.values()), "fv-flow-controls")
+
+
+def _options(settings: Any) -> dict[str, Any]:
+    """What the chosen family takes of the network's widths and the spline's bins."""
+    given = {
+        "hidden": tuple(int(width) for width in settings.hidden.split(",")),
+        "bins": settings.bins,
+    }
+    options = catalog.entry(settings.flow).options
+    return {name: value for name, value in given.items() if name in options}

@@ -1,0 +1,184 @@
+"""A stage with its strip of states, tied to a panel's position and marked point."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+import traitlets
+from torch import Tensor
+
+from flowviz.flows.flow import Trace
+from flowviz.grid import Grid2D, Window
+from flowviz.targets import Target
+from flowviz.widgets.stage import Contours, Handles, Stage
+from flowviz.widgets.stage.marks import Mark
+
+BASE_WINDOW: Window = (-3.5, 3.5, -3.5, 3.5)
+FARTHEST = 20.0
+"""A window grows no farther than this, however far a flow throws its points."""
+OUTLINE_CELLS = 96
+
+
+class FlowStage:
+    """The stage that plays a flow, and the strip of its states under the panel.
+
+    Settings with a ``position`` and a ``point`` follow the page, and the page follows them.
+
+    Args:
+        settings: a panel's state.
+        handle: the name of the marked point.
+        **traits: of the stage.
+
+    Attributes:
+        stage, strip: the widgets, on one clock.
+    """
+
+    def __init__(self, settings: Any, *, handle: str, **traits: Any) -> None:
+        self._settings = settings
+        self._handle = handle
+        self._stretches = 1
+        self._outlined: tuple[Target, bool] | None = None
+        self._setting = threading.local()
+        self.stage = Stage(max_width=0, **traits)
+        self.strip = Stage(strip=True, transport=False, axes=False, max_width=0)
+        self.stage.clock = self.strip.clock = f"flow {self.stage.model_id}"
+        traitlets.dlink((self.stage, "direction"), (self.strip, "direction"))
+        self.hear("position", self._moved)
+        self.hear("handles", self._dragged)
+
+    @property
+    def last(self) -> int:
+        """The number of the last state shown."""
+        return max(len(self.stage.state_names) - 1, 0)
+
+    def hear(self, trait: str, take: Callable[[Any], None]) -> None:
+        """Call ``take`` with what the user made of a trait of the stage."""
+
+        def heard(change: Any) -> None:
+            if not getattr(self._setting, "now", False):
+                take(change["new"])
+
+        self.stage.observe(heard, names=[trait])
+
+    @contextmanager
+    def ours(self) -> Iterator[None]:
+        """What this thread sets on the stage now is not the user's doing."""
+        self._setting.now = True
+        try:
+            with self.stage.hold_sync(), self.strip.hold_sync():
+                yield
+        finally:
+            self._setting.now = False
+
+    def show(
+        self,
+        marks: Sequence[Mark],
+        small: Sequence[Mark],
+        names: list[str],
+        window: Window,
+        stretches: int = 1,
+    ) -> None:
+        """Show a flow: ``marks`` on the stage, ``small`` on the strip.
+
+        Args:
+            names: of the layers; the base goes before them.
+            window: what is seen.
+            stretches: how many of the layers shown are one of the flow: the settings' position
+                counts those of the flow.
+        """
+        self._stretches = stretches
+        for stage, shown in ((self.stage, marks), (self.strip, small)):
+            stage.window = window
+            stage.state_names = ["base", *names]
+            with stage.hold_trait_notifications():
+                # A kind that is not given goes: it may have another number of states.
+                for kind in ("images", "shapes"):
+                    if not any(mark.kind == kind for mark in shown):
+                        setattr(stage, kind, [])
+                stage.show(*shown)
+
+    def seek(self) -> None:
+        """Put the stage where the settings say, as far as the flow has layers."""
+        position = self._wanted()
+        with self.ours():
+            # Whichever of the two the page draws first starts their clock.
+            for stage in (self.stage, self.strip):
+                if abs(stage.position - position) > 1e-3:
+                    stage.position = position
+
+    def place_handle(self) -> None:
+        """Put the handle where the settings say, unless the user has it there already."""
+        if not self._at(self.stage.handles):
+            self.stage.handles = [Handles(self._settings.point, labels=[self._handle])]
+
+    def outline(self, target: Target, shown: bool) -> list[Contours]:
+        """The target's contours, unless the stage has them already."""
+        shown = shown and target.has_density
+        if (target, shown) == self._outlined:
+            return []
+        self._outlined = target, shown
+        if not shown:
+            self.stage.contours = []
+            return []
+        density = Grid2D(target.window, OUTLINE_CELLS).evaluate(target.log_prob)
+        density = (density - density.max()).exp().reshape(OUTLINE_CELLS, OUTLINE_CELLS)
+        label = f"contours of the target, {target.title}"
+        return [Contours(density, target.window, levels=(0.1, 0.5), label=label)]
+
+    def _wanted(self) -> float:
+        return min(self._settings.position * self._stretches, self.last)
+
+    def _at(self, handles: Sequence[Handles]) -> bool:
+        return bool(handles) and np.allclose(handles[0].points, self._settings.point, atol=1e-3)
+
+    def _moved(self, position: float) -> None:
+        if abs(self._wanted() - position) > 1e-3:
+            self._settings.position = round(min(position, self.last) / self._stretches, 3)
+
+    def _dragged(self, handles: Sequence[Handles]) -> None:
+        if handles and not self._at(handles):
+            self._settings.point = handles[0].points
+
+
+def beside(picture: widgets.DOMWidget, other: widgets.DOMWidget) -> widgets.HBox:
+    """The picture, larger, and something beside it; under it where there is no room."""
+    picture.layout.flex, other.layout.flex = "3 1 400px", "2 1 300px"
+    return widgets.HBox(
+        [picture, other], layout=widgets.Layout(flex_flow="row wrap", grid_gap="14px")
+    )
+
+
+def with_start(logabsdet: Tensor) -> Tensor:
+    """``[K, …]`` of the layers as ``[K+1, …]`` of the states; 0 in the first."""
+    return torch.cat([torch.zeros_like(logabsdet[:1]), logabsdet])
+
+
+def first(trace: Trace, count: int) -> Trace:
+    """The trace of the first so many points."""
+    return Trace(trace.states[:, :count], trace.logabsdet[:, :count], trace.names)
+
+
+def window_on(states: Tensor, window: Window) -> Window:
+    """A square window on the base, the target and nearly all of ``states [K+1, N, 2]``."""
+    some = states[:, :: max(1, states.shape[1] // 300)].reshape(-1, 2).cpu().numpy()
+    some = some[np.isfinite(some).all(-1)]
+    low, high = np.quantile(some, (0.005, 0.995), axis=0) if len(some) else np.zeros((2, 2))
+    bounds: list[float] = []
+    for axis in (0, 1):
+        ends = BASE_WINDOW[2 * axis : 2 * axis + 2], window[2 * axis : 2 * axis + 2]
+        edge_low, edge_high = min(e[0] for e in ends), max(e[1] for e in ends)
+        least, most = max(low[axis], -FARTHEST), min(high[axis], FARTHEST)
+        # Whole numbers, so that the scale does not creep while a slider is dragged.
+        bounds.append(math.floor(least - 0.5) if least < edge_low else edge_low)
+        bounds.append(math.ceil(most + 0.5) if most > edge_high else edge_high)
+    xmin, xmax, ymin, ymax = bounds
+    # Square, so that the page does not jump when the window grows.
+    x, y, half = (xmin + xmax) / 2, (ymin + ymax) / 2, max(xmax - xmin, ymax - ymin) / 2
+    return x - half, x + half, y - half, y + half

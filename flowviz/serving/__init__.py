@@ -1,0 +1,1 @@
+"""Serving: the ``flowviz`` command, and Voila and JupyterLab with our configuration."""

@@ -1,0 +1,36 @@
+"""Configuration of a notebook server that shows our pages too, such as Binder's.
+
+There Voila is an extension of the server, and these lines go into the files that the server and
+Voila read: ``jupyter_server_config.py`` calls :func:`server`, ``voila.py`` calls :func:`voila`.
+Whoever gets into a notebook server can run code on it: its token is what guards it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowviz.serving import bundle
+from flowviz.serving.websocket import PromptWebsocketConnection
+
+IDLE = 300
+"""Seconds after which a kernel that no page is connected to is ended."""
+
+
+def server(c: Any) -> None:
+    """Configure the notebook server."""
+    c.ServerApp.kernel_websocket_connection_class = PromptWebsocketConnection
+    c.ServerApp.jpserver_extensions = {"voila": True, "flowviz.serving.extension": True}
+    c.MappingKernelManager.cull_idle_timeout = IDLE
+    c.MappingKernelManager.cull_interval = 60
+
+
+def voila(c: Any) -> None:
+    """Configure Voila; the template is installed with flowviz."""
+    c.VoilaConfiguration.template = "flowviz"
+    c.VoilaConfiguration.theme = "light"
+    c.VoilaConfiguration.allow_theme_override = "NO"
+    c.VoilaConfiguration.allow_template_override = "NO"
+    c.VoilaConfiguration.strip_sources = True
+    c.VoilaConfiguration.show_tracebacks = False
+    c.VoilaConfiguration.page_config_hook = bundle.announce
+    c.VoilaExecutor.cell_error_instruction = "What went wrong is in the server's log."

@@ -1,0 +1,57 @@
+"""JupyterLab on the lessons, with our configuration."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+from pathlib import Path
+
+from jupyterlab.labapp import LabApp
+from traitlets.config import Config
+
+from flowviz.serving import extension
+from flowviz.serving.kernels import OwnKernelSpecManager
+from flowviz.serving.websocket import PromptWebsocketConnection
+
+_SETTINGS = Path(__file__).parent / "lab_settings"
+
+
+def configuration(
+    folder: Path, host: str, port: int, theme: str | None, open_browser: bool, token: str
+) -> Config:
+    """The configuration of a notebook server for one student."""
+    c = Config()
+    c.ServerApp.ip = host
+    c.ServerApp.port = port
+    c.ServerApp.port_retries = 0
+    c.ServerApp.root_dir = str(folder)
+    c.ServerApp.open_browser = open_browser
+    c.ServerApp.allow_root = True  # as in a container; the token guards it all the same
+    c.ServerApp.log_level = logging.WARNING
+    c.ServerApp.kernel_websocket_connection_class = PromptWebsocketConnection
+    c.ServerApp.kernel_spec_manager_class = OwnKernelSpecManager
+    c.IdentityProvider.token = token
+    # Nothing is asked of the network.
+    c.LabApp.news_url = None
+    c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
+    c.LabServerApp.check_for_updates_class = c.LabApp.check_for_updates_class
+    if theme is not None:
+        c.LabApp.app_settings_dir = str(_SETTINGS / theme)
+    return c
+
+
+def serve(folder: Path, host: str, port: int, theme: str | None, open_browser: bool) -> None:
+    """Serve ``folder`` in JupyterLab until a signal comes."""
+    token = secrets.token_hex(24)
+    server = LabApp.initialize_server(
+        argv=[], config=configuration(folder, host, port, theme, open_browser, token)
+    )
+    extension._load_jupyter_server_extension(server)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), server._signal_stop)
+    server.start_app()
+    shown = "localhost" if host in ("0.0.0.0", "::") else host
+    print(f"JupyterLab is at http://{shown}:{port}/lab?token={token}\nCtrl-C ends it.", flush=True)
+    server.start_ioloop()

@@ -1,0 +1,165 @@
+// The page's own life: what it shows until the widgets are there, and what it does when the
+// kernel or the connection is lost.
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const config = () => JSON.parse(byId("jupyter-config-data")?.textContent ?? "null");
+
+  // The token has done its work; it stays out of copied links and of the history.
+  const here = new URL(location.href);
+  if (here.searchParams.has("token")) {
+    here.searchParams.delete("token");
+    history.replaceState(history.state, "", here);
+  }
+
+  // anywidget gives a widget's code two seconds to start and then leaves the widget out for good;
+  // a busy machine may take longer.
+  const after = AbortSignal.timeout.bind(AbortSignal);
+  AbortSignal.timeout = (ms) => after(ms === 2000 ? 60000 : ms);
+
+  // Until the widgets are there.
+  const progress = (fraction, text) => {
+    if (!byId("fv-loading")) return;
+    byId("fv-loading-bar").style.transform = `scaleX(${fraction})`;
+    if (text) byId("fv-loading-text").textContent = text;
+  };
+  const reveal = () => {
+    if (!byId("fv-loading")) return;
+    byId("rendered_cells").style.display = "";
+    byId("fv-loading").remove();
+    // Widgets that measured themselves while hidden measure again.
+    dispatchEvent(new Event("resize"));
+  };
+  window.voila_heartbeat = () => {};
+  window.voila_process = (cell, count) => {
+    progress(0.15 + (0.55 * cell) / count, cell > 1 || count === 1 ? "Preparing the page…" : "");
+  };
+  window.update_loading_text = (cell, count, text) => progress(0.7, text);
+  window.voila_finish = window.display_cells = () => {
+    // Voila calls this after the last cell and again when its front end has started.
+    if (!window.themeLoaded) {
+      window.cellLoaded = true;
+      progress(0.75, "Drawing…");
+      return;
+    }
+    const cells = byId("rendered_cells");
+    const scripts = [...cells.querySelectorAll('script[type="application/vnd.voila.cell-output+json"]')];
+    const outputs = scripts.map((script) => ({
+      place: script.parentElement,
+      content: JSON.parse(script.textContent),
+    }));
+    if (outputs.some(({ content }) => content.output_type === "error")) {
+      reveal();
+      tell("The page could not be built completely; what went wrong is in the server's log.");
+      return;
+    }
+    cells.style.display = "";
+    const views = outputs.filter(({ content }) => WIDGET in (content.data ?? {}));
+    if (views.length === 0) return reveal();
+    progress(0.9);
+    const observer = new MutationObserver(look);
+    function look() {
+      for (const view of views.filter(isLost)) redraw(view);
+      if (views.some(isDrawn)) reveal();
+      if (views.every(isDrawn)) observer.disconnect();
+    }
+    observer.observe(cells, { childList: true, subtree: true });
+    look();
+  };
+
+  // ipywidgets looks for a widget's model for two seconds and then gives it up for good, also when
+  // the models of a busy kernel have come in the meantime: such an output is drawn again.
+  const WIDGET = "application/vnd.jupyter.widget-view+json";
+  const isLost = ({ place }) => place.textContent.trim() === "Error displaying widget: model not found";
+  const isDrawn = (view) =>
+    view.place.querySelector(".jupyter-widgets, .widget-subarea *") !== null && !isLost(view);
+  const redraw = async (view) => {
+    view.place.replaceChildren();
+    try {
+      const app = window.jupyterapp;
+      // The front end does not hand its renderers out; the plugin that uses them knows the way.
+      const [token] = app.pluginRegistry._plugins.get("@voila-dashboards/voila:render-outputs").requires;
+      const renderers = await app.resolveRequiredService(token);
+      const widget = renderers.createRenderer(WIDGET);
+      widget.addClass("jp-OutputArea-output");
+      widget.constructor.attach(widget, view.place);
+      await widget.renderModel(view.content);
+    } catch {
+      reveal();
+      tell("The page could not be drawn completely.");
+    }
+  };
+
+  // When the kernel or the connection is lost.
+  let lost = false; // for good: only a reload helps
+  const tell = (text) => {
+    const notice = byId("fv-notice");
+    notice.querySelector("p").textContent = text;
+    notice.querySelector("button").onclick = () => location.reload();
+    notice.hidden = false;
+  };
+  const lose = (text) => {
+    if (lost) return;
+    lost = true;
+    tell(text);
+  };
+  const kernelExists = async () => {
+    const { baseUrl, kernelId } = config();
+    const reply = await fetch(`${baseUrl}api/kernels/${kernelId}`);
+    return reply.status !== 404;
+  };
+  const check = async () => {
+    if (lost || !config()) return;
+    try {
+      if (!(await kernelExists())) lose("This page's session was ended after a long pause.");
+    } catch { /* no connection: the socket's own close tells */ }
+  };
+  addEventListener("visibilitychange", () => { if (!document.hidden) check(); });
+  setInterval(() => { if (!document.hidden) check(); }, 30000);
+
+  // The kernel's status: header and content of a message, in either of Jupyter's two forms.
+  const status = (data) => {
+    if (typeof data === "string") {
+      if (data.length > 4000) return null;
+      const message = JSON.parse(data);
+      return message.header?.msg_type === "status" ? message.content?.execution_state : null;
+    }
+    if (!(data instanceof ArrayBuffer) || data.byteLength > 4000) return null;
+    const view = new DataView(data);
+    const offset = (index) => Number(view.getBigUint64(8 * (index + 1), true));
+    const part = (index) => JSON.parse(
+      new TextDecoder().decode(data.slice(offset(index), offset(index + 1))),
+    );
+    return part(1).msg_type === "status" ? part(4).execution_state : null;
+  };
+  let leaving = false;
+  addEventListener("pagehide", () => { leaving = true; });
+  addEventListener("pageshow", () => { leaving = false; });
+  const sockets = new Set();
+  const watch = (socket) => {
+    socket.addEventListener("open", () => {
+      sockets.add(socket);
+      if (!lost) byId("fv-notice").hidden = true;
+    });
+    socket.addEventListener("message", (event) => {
+      const state = status(event.data);
+      if (state === "restarting" || state === "dead") {
+        lose("The computation behind this page stopped, and what it held is gone.");
+      }
+    });
+    socket.addEventListener("close", () => {
+      sockets.delete(socket);
+      setTimeout(() => {
+        if (lost || leaving || sockets.size) return;
+        tell("The connection to the server is lost. Trying to reconnect…");
+        check();
+      }, 1500);
+    });
+  };
+  const Native = window.WebSocket;
+  window.WebSocket = class extends Native {
+    constructor(...options) {
+      super(...options);
+      if (/\/api\/kernels\/.*\/channels/.test(String(options[0]))) watch(this);
+    }
+  };
+})();

@@ -1,0 +1,188 @@
+"""Voila with our configuration: the dashboard at ``/``, the lessons at ``/lessons``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import signal
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import nbformat
+import tornado.ioloop
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from traitlets.config import Config
+from voila.app import Voila
+from voila.tornado.handler import TornadoVoilaHandler
+
+from flowviz.serving import bundle, paths
+from flowviz.serving.kernels import OwnKernelSpecManager, ReapingKernelManager
+from flowviz.serving.security import security_headers
+from flowviz.serving.websocket import PromptWebsocketConnection
+
+IDLE = 3600
+"""Seconds after which a kernel that nobody uses is ended, its page still open."""
+
+
+def configuration(host: str, port: int, theme: str | None) -> Config:
+    """The configuration for one visitor; see the comments for what each line prevents."""
+    c = Config()
+    c.Voila.ip = host
+    c.Voila.port = port
+    c.Voila.root_dir = str(paths.notebooks())
+    c.Voila.open_browser = False
+    # Whoever knows a kernel's id can drive it.
+    c.Voila.auto_token = True
+    c.Voila.log_level = logging.ERROR
+    # Not the folder that the command happens to be run in.
+    c.Voila.config_file_paths = []
+    c.Voila.kernel_websocket_connection_class = PromptWebsocketConnection
+    c.Voila.tornado_settings = {
+        "websocket_compression_options": {"compression_level": 1},
+        "default_handler_class": NotFoundHandler,
+    }
+    c.VoilaConfiguration.template = "lab"
+    c.VoilaConfiguration.theme = "light"  # the base that our page's own two themes restyle
+    # Voila writes ?theme= and ?template= into the page as they come.
+    c.VoilaConfiguration.allow_theme_override = "NO"
+    c.VoilaConfiguration.allow_template_override = "NO"
+    c.VoilaConfiguration.resources = {"flowviz": {"theme": theme or "auto"}}
+    c.VoilaConfiguration.strip_sources = True
+    c.VoilaConfiguration.show_tracebacks = False
+    c.VoilaConfiguration.file_allowlist = []
+    c.VoilaConfiguration.page_config_hook = bundle.announce
+    c.VoilaConfiguration.multi_kernel_manager_class = ReapingKernelManager
+    c.VoilaConfiguration.kernel_spec_manager_class = OwnKernelSpecManager
+    c.VoilaExecutor.cell_error_instruction = "What went wrong is in the server's log."
+    c.ReapingKernelManager.cull_idle_timeout = IDLE
+    c.ReapingKernelManager.cull_interval = 60
+    c.ReapingKernelManager.cull_connected = True
+    return c
+
+
+class DashboardServer(Voila):
+    """Voila, serving the dashboard and the lessons until it is told to stop."""
+
+    def __init__(self, open_browser: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._opens_browser = open_browser
+
+    @property
+    def address(self) -> str:
+        """The dashboard's address, with the token that lets a browser in."""
+        host = "localhost" if self.ip in ("0.0.0.0", "::") else self.ip
+        host = f"[{host}]" if ":" in host else host
+        query = urlencode({"token": self.identity_provider.token})
+        return f"http://{host}:{self.port}{self.base_url}?{query}"
+
+    def setup_template_dirs(self) -> None:
+        super().setup_template_dirs()
+        self.template_paths[:0] = [str(paths.TEMPLATE), str(paths.STYLES)]
+
+    def init_handlers(self) -> list[Any]:
+        self.app.transforms.append(security_headers())
+        page = {
+            "template_paths": self.template_paths,
+            "config": self.config,
+            "voila_configuration": self.voila_configuration,
+        }
+        base = self.server_url
+        return [
+            (base, PageHandler, {**page, "notebook_path": paths.dashboard().name}),
+            (url_path_join(base, "lessons"), LessonsHandler),
+            (url_path_join(base, r"voila/render/(.*)"), PageHandler, page),
+            bundle.handler(base),
+            *super().init_handlers(),
+        ]
+
+    def listen(self) -> None:
+        """Listen on the one port that was chosen, and serve until a signal comes."""
+        self.app.listen(self.port, self.ip)
+        self.ioloop = tornado.ioloop.IOLoop.current()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._handle_signal_stop)
+        print(f"flowviz is at {self.address}\nCtrl-C ends it.", flush=True)
+        if self._opens_browser:
+            self._open_browser()
+        try:
+            self.ioloop.start()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """End every kernel, also those that are still starting, and remove our files."""
+        try:
+            self.ioloop.run_sync(self._end_kernels, timeout=20)
+        finally:
+            shutil.rmtree(self.connection_dir, ignore_errors=True)
+
+    async def _end_kernels(self) -> None:
+        starting = [asyncio.ensure_future(f) for f in self.kernel_manager._pending_kernels.values()]
+        if starting:
+            await asyncio.wait(starting, timeout=10)
+        await self.kernel_manager.shutdown_all(now=True)
+
+    def _open_browser(self) -> None:
+        """Open the dashboard by way of a file, which keeps the token off the command line."""
+        opener = Path(self.connection_dir) / "open.html"
+        opener.write_text(
+            f'<!doctype html><meta http-equiv="refresh" content="0;url={self.address}">',
+            encoding="utf-8",
+        )
+        threading.Thread(target=webbrowser.open, args=(opener.as_uri(),), daemon=True).start()
+
+
+class PageHandler(TornadoVoilaHandler):
+    """A notebook as a page, which may end its own kernel when it is left."""
+
+    @web.authenticated
+    async def get(self, path: str | None = None) -> None:
+        # Reading the token sets its cookie; without it the page's request to end its kernel
+        # is refused and the kernel waits for the reaper.
+        assert self.xsrf_token
+        await super().get(path)
+
+
+class OwnPageHandler(JupyterHandler):
+    """A page from our template folder."""
+
+    def get_template(self, name: str) -> Any:
+        return self.settings["voila_jinja2_env"].get_template(name)
+
+
+class LessonsHandler(OwnPageHandler):
+    """The list of lessons."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        found = [
+            {
+                "title": _title(lesson),
+                "url": url_path_join(self.base_url, "voila/render", lesson.name),
+            }
+            for lesson in paths.lessons()
+        ]
+        self.finish(self.render_template("lessons.html", lessons=found))
+
+
+class NotFoundHandler(OwnPageHandler):
+    """Every address that is not one of ours."""
+
+    async def get(self) -> None:
+        raise web.HTTPError(404)
+
+
+def _title(notebook: Path) -> str:
+    """The first heading of a notebook, or its file name."""
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
+            if line.startswith("# "):
+                return line[2:].strip()
+    return notebook.stem

@@ -1,0 +1,25 @@
+"""The stage: one widget that plays a flow's states in the browser, and the marks it draws."""
+
+from flowviz.widgets.stage.marks import (
+    Contours,
+    Field,
+    Grid,
+    Handles,
+    Image,
+    Particles,
+    Paths,
+    Shapes,
+)
+from flowviz.widgets.stage.stage import Stage
+
+__all__ = [
+    "Contours",
+    "Field",
+    "Grid",
+    "Handles",
+    "Image",
+    "Particles",
+    "Paths",
+    "Shapes",
+    "Stage",
+]

@@ -1,0 +1,56 @@
+// Axes: round numbers, hairlines, labels.
+
+/** Round ticks inside [low, high], about `wanted` of them. */
+export function ticks(low, high, wanted) {
+  const rough = (high - low) / Math.max(wanted, 1);
+  if (!(rough > 0) || !Number.isFinite(rough)) return [];
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((m) => m * power >= rough * 0.999);
+  const out = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) {
+    out.push(i === 0 ? 0 : Number((i * step).toPrecision(12)));
+  }
+  return out;
+}
+
+/** A number as a label, with a true minus sign. */
+export function label(value, digits = 3) {
+  if (!Number.isFinite(value)) return "–";
+  const plain = String(Number(value.toPrecision(digits)));
+  return plain.replace(/^-/, "−").replace("e-", "e−");
+}
+
+/** Room that the axes take around the plot, in css pixels. */
+export const MARGIN = { left: 30, right: 8, top: 8, bottom: 22 };
+
+/** Hairlines at the ticks and their numbers, around and over the plot rectangle. */
+export function drawAxes(context, view, theme) {
+  const { left, top, width, height } = view.plot;
+  const [xmin, xmax, ymin, ymax] = view.window;
+  context.save();
+  context.lineWidth = 1;
+  context.font = `11px ${theme.font}`;
+  context.fillStyle = theme.css.muted;
+  context.strokeStyle = theme.css.line;
+  const crisp = (value) => Math.round(value) + 0.5;
+  context.textAlign = "center";
+  context.textBaseline = "top";
+  context.beginPath();
+  for (const x of ticks(xmin, xmax, Math.max(width / 80, 3))) {
+    const at = view.x(x);
+    context.moveTo(crisp(at), top + height);
+    context.lineTo(crisp(at), top + height + 4);
+    context.fillText(label(x), at, top + height + 7);
+  }
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  for (const y of ticks(ymin, ymax, Math.max(height / 80, 3))) {
+    const at = view.y(y);
+    context.moveTo(left, crisp(at));
+    context.lineTo(left - 4, crisp(at));
+    context.fillText(label(y), left - 7, at);
+  }
+  context.rect(crisp(left) - 1, crisp(top) - 1, Math.round(width) + 1, Math.round(height) + 1);
+  context.stroke();
+  context.restore();
+}

@@ -1,0 +1,69 @@
+// What the colours mean: a bar with its range in numbers.
+
+import { label } from "./axes.js";
+import { css } from "./palette.js";
+
+const BAR = { width: 96, narrow: 72, height: 8, pad: 8 };
+/** The height of one legend's box. */
+export const LEGEND_HEIGHT = 46;
+
+/** The marks that need a legend: coloured by a continuous value and named. */
+export function legends(scene) {
+  const seen = new Set();
+  return [...scene.marks.grids, ...scene.marks.particles, ...scene.marks.shapes,
+    ...scene.marks.paths, ...scene.marks.images]
+    .filter((mark) => mark.label && mark.value_range && mark.palette !== "groups")
+    .filter((mark) => mark.colour || mark.values)
+    .filter((mark) => {
+      const key = [mark.label, mark.palette, ...mark.value_range].join();
+      return !seen.has(key) && seen.add(key);
+    });
+}
+
+/** What a legend says, as words. */
+export function legendWords({ label: name, value_range: [low, high], palette }) {
+  const words = `${name}: colours from ${label(low, 2)} to ${label(high, 2)}`;
+  return palette === "diverging" ? `${words}, blue contracts, orange expands` : words;
+}
+
+/** Draw the legends in the lower right corner of a box in css pixels. */
+export function drawLegends(context, scene, { left, top, width, height }, theme, tables) {
+  const bar = width < 420 ? BAR.narrow : BAR.width;
+  let bottom = top + height - 6;
+  context.save();
+  context.font = `11px ${theme.font}`;
+  for (const mark of legends(scene)) {
+    const name = Math.max(context.measureText(mark.label).width, bar);
+    const boxWidth = name + 2 * BAR.pad;
+    const x = left + width - boxWidth - 6;
+    const y = bottom - LEGEND_HEIGHT;
+    context.globalAlpha = 0.86;
+    context.fillStyle = theme.css.card;
+    context.beginPath();
+    context.roundRect(x, y, boxWidth, LEGEND_HEIGHT, 6);
+    context.fill();
+    context.globalAlpha = 1;
+    const gradient = context.createLinearGradient(x + BAR.pad, 0, x + BAR.pad + name, 0);
+    const table = tables[mark.palette];
+    for (let i = 0; i <= 16; i++) gradient.addColorStop(i / 16, css(table[Math.round(i * 15.9375)]));
+    context.fillStyle = gradient;
+    context.beginPath();
+    context.roundRect(x + BAR.pad, y + 20, name, BAR.height, 2);
+    context.fill();
+    context.fillStyle = theme.css.ink;
+    context.textBaseline = "top";
+    context.textAlign = "left";
+    context.fillText(mark.label, x + BAR.pad, y + 5);
+    context.fillStyle = theme.css.muted;
+    const [low, high] = mark.value_range;
+    context.fillText(label(low, 2), x + BAR.pad, y + 31);
+    context.textAlign = "right";
+    context.fillText(label(high, 2), x + BAR.pad + name, y + 31);
+    if (low < 0 && high > 0 && name >= BAR.width) {
+      context.textAlign = "center";
+      context.fillText("0", x + BAR.pad + (name * -low) / (high - low), y + 31);
+    }
+    bottom = y - 6;
+  }
+  context.restore();
+}

@@ -1,0 +1,176 @@
+// A canvas pair that shows a scene: pixels below, sketched marks above; and how sharp it can be.
+
+import { MARGIN, drawAxes } from "./axes.js";
+import { drawLegends } from "./legend.js";
+import { Surface } from "./raster.js";
+
+/** Sharper than this a display shows no difference that is worth its pixels. */
+const SHARPEST = 2;
+/** Coarser than this it would look broken. */
+const COARSEST = 0.5;
+/** A frame at 60 Hz has 16.7 ms, of which the browser needs a part. */
+const SLOW = 12;
+const FAST = 4;
+
+/** From data to pixels: window [xmin, xmax, ymin, ymax] on the rectangle `plot` (css pixels). */
+export function viewOf(window, plot, scale) {
+  const [xmin, xmax, ymin, ymax] = window;
+  const bx = plot.width / (xmax - xmin);
+  const by = -plot.height / (ymax - ymin);
+  const view = {
+    window, plot, scale,
+    x: (x) => plot.left + (x - xmin) * bx,
+    y: (y) => plot.top + (y - ymax) * by,
+    dataX: (px) => xmin + (px - plot.left) / bx,
+    dataY: (py) => ymax + (py - plot.top) / by,
+    // In the pixels of a surface that covers the plot alone:
+    bx: bx * scale, ax: -xmin * bx * scale,
+    by: by * scale, ay: -ymax * by * scale,
+  };
+  view.px = (x) => view.ax + view.bx * x;
+  view.py = (y) => view.ay + view.by * y;
+  return view;
+}
+
+/** The plot inside a picture of that width, and the picture's height: equal aspect. */
+export function fit(width, window, axes) {
+  const margin = axes ? MARGIN : { left: 0, right: 0, top: 0, bottom: 0 };
+  const plotWidth = Math.max(width - margin.left - margin.right, 1);
+  const [xmin, xmax, ymin, ymax] = window;
+  const plotHeight = (plotWidth * (ymax - ymin)) / (xmax - xmin);
+  return {
+    plot: { left: margin.left, top: margin.top, width: plotWidth, height: plotHeight },
+    height: plotHeight + margin.top + margin.bottom,
+  };
+}
+
+export class Picture {
+  /**
+   * most: the largest number of particles that it draws (thumbnails draw few); legend: whether it
+   * says what the colours mean.
+   */
+  constructor({ most = Infinity, legend = true } = {}) {
+    this.legend = legend;
+    this.pixels = document.createElement("canvas");
+    this.pixels.className = "fv-stage-pixels";
+    this.marks = document.createElement("canvas");
+    this.marks.className = "fv-stage-marks";
+    this.marks.setAttribute("aria-hidden", "true");
+    this.pixelContext = this.pixels.getContext("2d", { alpha: false });
+    this.marksContext = this.marks.getContext("2d");
+    this.most = most;
+    this.buffers = new Map();
+    this.level = 0;
+    this.cost = 0; // a running mean of a frame's milliseconds
+    this.frames = 0;
+    this.stale();
+  }
+
+  /** The still part must be painted again before the next frame. */
+  stale() {
+    for (const buffer of this.buffers.values()) buffer.stillReady = false;
+    this.sketched = false;
+  }
+
+  /** Lay out for `width` css pixels. Returns the height. */
+  resize(width, window, axes, ratio = Math.min(globalThis.devicePixelRatio || 1, SHARPEST)) {
+    const { plot, height } = fit(width, window, axes);
+    this.ratio = ratio;
+    this.layout = { width, height, plot, window, axes };
+    this.scales = [this.ratio];
+    for (let scale = this.ratio * 0.75; scale >= COARSEST; scale *= 0.75) this.scales.push(scale);
+    if (this.scales.at(-1) > COARSEST) this.scales.push(COARSEST);
+    this.level = 0;
+    this.buffers.clear();
+    Object.assign(this.pixels.style, {
+      left: `${plot.left}px`, top: `${plot.top}px`,
+      width: `${plot.width}px`, height: `${plot.height}px`,
+    });
+    this.marks.width = Math.round(width * this.sketchRatio);
+    this.marks.height = Math.round(height * this.sketchRatio);
+    this.sketched = false;
+    return height;
+  }
+
+  get sketchRatio() {
+    return Math.min(globalThis.devicePixelRatio || 1, 3);
+  }
+
+  /** The view of the pixels at the present sharpness. */
+  get view() {
+    const { window, plot } = this.layout;
+    return viewOf(window, plot, this.scales[this.level]);
+  }
+
+  buffer() {
+    const { plot } = this.layout;
+    const scale = this.scales[this.level];
+    if (!this.buffers.has(scale)) {
+      const width = Math.max(Math.round(plot.width * scale), 1);
+      const height = Math.max(Math.round(plot.height * scale), 1);
+      const data = new ImageData(width, height);
+      this.buffers.set(scale, {
+        data,
+        surface: new Surface(width, height, new Uint32Array(data.data.buffer)),
+        still: new Surface(width, height),
+        stillReady: false,
+        view: viewOf(this.layout.window, plot, scale),
+      });
+    }
+    return this.buffers.get(scale);
+  }
+
+  /** Paint the scene at a position; `moving` while it plays, when speed matters more than detail. */
+  draw(scene, position, theme, tables, moving = false) {
+    if (!moving) this.level = 0;
+    const start = performance.now();
+    const { data, surface, still, view } = this.prepared(scene, theme, tables);
+    surface.copy(still);
+    scene.paintMoving(surface, view, position, theme, tables, this.most);
+    if (this.pixels.width !== data.width || this.pixels.height !== data.height) {
+      this.pixels.width = data.width;
+      this.pixels.height = data.height;
+    }
+    this.pixelContext.putImageData(data, 0, 0);
+    if (!this.sketched || scene.sketchMoves) this.sketch(scene, position, theme, tables);
+    if (moving) this.adapt(performance.now() - start);
+  }
+
+  prepared(scene, theme, tables) {
+    const buffer = this.buffer();
+    if (!buffer.stillReady) {
+      scene.paintStill(buffer.still, buffer.view, theme, tables);
+      buffer.stillReady = true;
+    }
+    return buffer;
+  }
+
+  sketch(scene, position, theme, tables) {
+    const context = this.marksContext;
+    const ratio = this.sketchRatio;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, this.layout.width, this.layout.height);
+    sketchAll(context, scene, this.layout, position, theme, tables, this.legend);
+    this.sketched = true;
+  }
+
+  /** Coarser when frames take too long, sharper again when there is time to spare. */
+  adapt(milliseconds) {
+    this.cost += (milliseconds - this.cost) * (this.frames === 0 ? 1 : 0.2);
+    this.frames += 1;
+    if (this.frames < 8) return;
+    const coarser = this.cost > SLOW && this.level + 1 < this.scales.length;
+    const sharper = this.cost < FAST && this.level > 0 && this.frames > 60;
+    if (!coarser && !sharper) return;
+    this.level += coarser ? 1 : -1;
+    this.frames = 0;
+  }
+}
+
+/** Marks, legend (if wanted) and axes in css pixels. */
+export function sketchAll(context, scene, layout, position, theme, tables, legend) {
+  const view = viewOf(layout.window, layout.plot, 1);
+  scene.sketch(context, view, position, theme, tables);
+  if (legend) drawLegends(context, scene, layout.plot, theme, tables);
+  if (layout.axes) drawAxes(context, view, theme);
+}

@@ -1,0 +1,279 @@
+"""The stage: plays the states of a flow in the browser, from one buffer sent once."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import numpy.typing as npt
+import traitlets as t
+from ipywidgets import Layout
+
+from flowviz.widgets import esm
+from flowviz.widgets.stage import export
+from flowviz.widgets.stage.marks import (
+    KINDS,
+    Array,
+    Contours,
+    Field,
+    Grid,
+    Handles,
+    Image,
+    Mark,
+    Particles,
+    Paths,
+    Shapes,
+    checked_extent,
+    raw_bytes,
+)
+
+_HERE = Path(__file__).parent
+_CSS = "\n".join(
+    path.read_text(encoding="utf-8") for path in (_HERE.parent / "tokens.css", _HERE / "stage.css")
+)
+
+
+class _Marks(t.List):
+    """A list of marks of one kind; a single mark may be given in its place."""
+
+    def __init__(self, kind: type[Mark], **tags: Any) -> None:
+        super().__init__(t.Instance(kind))
+        self.tag(sync=True, to_json=_marks_to_json, **tags)
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        if isinstance(value, Mark):
+            value = [value]
+        elif isinstance(value, tuple):
+            value = list(value)
+        return super().validate(obj, value)
+
+
+def _marks_to_json(marks: Sequence[Mark], _: Any) -> list[dict[str, Any]]:
+    return [mark.to_json() for mark in marks]
+
+
+def _handles_from_json(sent: Sequence[dict[str, Any]], _: Any) -> list[Handles]:
+    return [Handles.from_json(one) for one in sent]
+
+
+def _points_to_json(points: Array, _: Any) -> memoryview:
+    return raw_bytes(np.ascontiguousarray(points, dtype=np.float32))
+
+
+def _points_from_json(sent: Any, _: Any) -> Array:
+    return np.frombuffer(sent or b"", dtype=np.float32).reshape(-1, 2).copy()
+
+
+class _Points(t.TraitType):
+    """An array of points ``[n, 2]``, float32, that travels as bytes."""
+
+    info_text = "an array of points [n, 2]"
+
+    def make_dynamic_default(self) -> Array:
+        return np.empty((0, 2), dtype=np.float32)
+
+    def validate(self, obj: Any, value: Any) -> Array:
+        points = np.asarray(value, dtype=np.float32)
+        if points.size == 0:
+            return np.empty((0, 2), dtype=np.float32)
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise t.TraitError(f"drawn must have shape [n, 2], got {list(points.shape)}")
+        return points
+
+
+class Stage(anywidget.AnyWidget):
+    """Plays, scrubs, steps and loops a flow's states on the page; playing sends nothing.
+
+    >>> from flowviz.widgets.stage import Particles, Stage
+    >>> stage = Stage([Particles(trace.states)], window=(-4, 4, -4, 4))  # doctest: +SKIP
+
+    The marks stand in one list for each kind (``particles``, ``grids``, ``images``, ``contours``,
+    ``fields``, ``paths``, ``shapes``, ``handles``): setting one list sends that list alone, and
+    the picture goes on where it was. Marks that move must agree on their number of states K+1.
+
+    Heard from the page, never more than the newest value:
+
+    - ``position`` (0 … K) and ``playing``, when the user pauses, scrubs or steps;
+    - ``probe`` (x, y): the cursor, with ``probing=True``; at most 15 times a second;
+    - ``picked``: the index of the chosen particle of the first set, −1 for none, with
+      ``picking=True``;
+    - ``handles``: moved by the user; ``held`` says which ({"set", "index"}), None once let go;
+    - ``drawn`` ``[n, 2]``: the points that the user sprayed, with ``drawing="points"``.
+
+    Args:
+        marks: any marks, sorted into their lists.
+        **traits: initial values of the traits below.
+
+    Raises:
+        ValueError, TypeError, traitlets.TraitError: what does not fit, in words.
+    """
+
+    _esm = esm.module(_HERE / "stage.js")
+    _css = _CSS
+
+    particles = _Marks(Particles, echo_update=False)
+    grids = _Marks(Grid, echo_update=False)
+    images = _Marks(Image, echo_update=False)
+    contours = _Marks(Contours, echo_update=False)
+    fields = _Marks(Field, echo_update=False)
+    paths = _Marks(Paths, echo_update=False)
+    shapes = _Marks(Shapes, echo_update=False)
+    handles = _Marks(Handles, echo_update=False, from_json=_handles_from_json)
+
+    window = t.Tuple(
+        t.Float(),
+        t.Float(),
+        t.Float(),
+        t.Float(),
+        default_value=(-4.0, 4.0, -4.0, 4.0),
+        help="xmin, xmax, ymin, ymax of what is seen; both axes have one scale",
+    ).tag(sync=True)
+    title = t.Unicode(help="shown above the picture").tag(sync=True)
+    description = t.Unicode(help="what is to be seen, for who cannot see it").tag(sync=True)
+    state_names = t.List(t.Unicode(), help="names of the K+1 states").tag(sync=True)
+    position = t.Float(0.0, help="0 (base) … K (data)").tag(sync=True, echo_update=False)
+    playing = t.Bool(False).tag(sync=True, echo_update=False)
+    speed = t.Float(600.0, help="milliseconds a layer").tag(sync=True)
+    loop = t.Bool(False).tag(sync=True)
+    direction = t.Enum(
+        ("forward", "inverse"), "forward", help="forward: base → data; inverse: data → base"
+    ).tag(sync=True, echo_update=False)
+    clock = t.Unicode(help="stages of a page that name the same clock play together").tag(sync=True)
+    transport = t.Bool(True, help="whether the bar is shown").tag(sync=True)
+    strip = t.Bool(False, help="a small picture of every state, instead of one").tag(sync=True)
+    axes = t.Bool(True).tag(sync=True)
+    max_width = t.Int(640, help="css pixels; 0: as wide as there is room").tag(sync=True)
+    readout = t.Dict(
+        allow_none=True,
+        default_value=None,
+        help='{"label", "values" [K+1]}: a number shown with the position, interpolated',
+    ).tag(sync=True)
+    probing = t.Bool(False, help="whether the cursor is reported").tag(sync=True)
+    probe = t.List(t.Float(), allow_none=True, default_value=None).tag(sync=True, echo_update=False)
+    picking = t.Bool(False, help="whether a click chooses a particle").tag(sync=True)
+    picked = t.Int(-1).tag(sync=True, echo_update=False)
+    drawing = t.Enum(("off", "points"), "off").tag(sync=True)
+    drawn = _Points().tag(
+        sync=True, echo_update=False, to_json=_points_to_json, from_json=_points_from_json
+    )
+    held = t.Dict(allow_none=True, default_value=None).tag(sync=True, echo_update=False)
+
+    def __init__(self, marks: Mark | Sequence[Mark] = (), **traits: Any) -> None:
+        traits.setdefault("layout", Layout(width="100%", min_width="0"))
+        given = _sorted_marks([marks] if isinstance(marks, Mark) else marks)
+        twice = sorted(set(given) & set(traits))
+        if twice:
+            raise ValueError(f"marks of the kind {twice[0]!r} are given twice")
+        self._one_writer = threading.RLock()
+        super().__init__(**given, **traits)
+
+    @contextmanager
+    def hold_sync(self) -> Iterator[None]:
+        """Send what changes inside in one message. One thread at a time is inside."""
+        with self._one_writer, super().hold_sync():
+            yield
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the page says, but not in the middle of another thread's change."""
+        with self._one_writer:
+            super().set_state(sync_data)
+
+    def show(self, *marks: Mark) -> None:
+        """Replace the marks of the kinds given, in one message; other kinds stay as they are.
+
+        Raises:
+            ValueError, TypeError: not a mark, or numbers of states that disagree.
+        """
+        given = _sorted_marks(marks)
+        staying = [mark for mark in self._all_marks() if mark.kind not in given]
+        _check_frames([*staying, *marks])
+        with self.hold_sync(), self.hold_trait_notifications():
+            for kind, of_kind in given.items():
+                setattr(self, kind, of_kind)
+
+    @property
+    def frames(self) -> int:
+        """K+1: the number of states; 1 where nothing moves."""
+        return max((mark.frames for mark in self._all_marks()), default=1)
+
+    def to_html(self) -> str:
+        """A page that plays this stage offline, without a kernel, in light and dark."""
+        own = set(Stage.class_own_traits(sync=True)) - {"drawing", "drawn", "probing", "probe"}
+        state = self.get_state(key=own - {"held", "clock"})
+        return export.page(
+            title=self.title or "flowviz", css=str(self._css), esm=str(self._esm), state=state
+        )
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write :meth:`to_html` to a file; returns its path."""
+        path = Path(path)
+        path.write_text(self.to_html(), encoding="utf-8")
+        return path
+
+    def _all_marks(self) -> list[Mark]:
+        return [mark for kind in KINDS for mark in getattr(self, kind.kind)]
+
+    @t.validate(*(kind.kind for kind in KINDS))
+    def _agree_on_frames(self, proposal: dict[str, Any]) -> Any:
+        name, marks = proposal["trait"].name, proposal["value"]
+        _check_frames([*(mark for mark in self._all_marks() if mark.kind != name), *marks])
+        return marks
+
+    @t.validate("window")
+    def _check_window(self, proposal: dict[str, Any]) -> tuple[float, float, float, float]:
+        return checked_extent(proposal["value"], "window")
+
+    @t.validate("position")
+    def _check_position(self, proposal: dict[str, Any]) -> float:
+        position = float(proposal["value"])
+        if not math.isfinite(position) or position < 0:
+            raise ValueError(f"position must be between 0 and K, got {position}")
+        return position
+
+    @t.validate("speed")
+    def _check_speed(self, proposal: dict[str, Any]) -> float:
+        speed = float(proposal["value"])
+        if not 50 <= speed <= 10_000:
+            raise ValueError(f"speed must be 50 to 10000 milliseconds a layer, got {speed}")
+        return speed
+
+    @t.validate("readout")
+    def _check_readout(self, proposal: dict[str, Any]) -> dict[str, Any] | None:
+        readout = proposal["value"]
+        if readout is None:
+            return None
+        if set(readout) != {"label", "values"}:
+            raise ValueError(f"readout must have label and values, got {sorted(readout)}")
+        values: npt.NDArray[np.float64] = np.asarray(readout["values"], dtype=float)
+        if values.ndim != 1:
+            raise ValueError(f"readout values must be [K+1], got {list(values.shape)}")
+        numbers = [v if math.isfinite(v) else None for v in values.tolist()]
+        return {"label": str(readout["label"]), "values": numbers}
+
+
+def _sorted_marks(marks: Sequence[Mark]) -> dict[str, list[Mark]]:
+    """The marks by the name of their list."""
+    by_kind: dict[str, list[Mark]] = {}
+    for mark in marks:
+        if not isinstance(mark, KINDS):
+            names = ", ".join(kind.__name__ for kind in KINDS)
+            raise TypeError(f"a stage draws {names}; got {type(mark).__name__}")
+        by_kind.setdefault(mark.kind, []).append(mark)
+    return by_kind
+
+
+def _check_frames(marks: Sequence[Mark]) -> None:
+    """Raise ValueError unless all the marks that move have one number of states."""
+    counts = {mark.frames: type(mark).__name__ for mark in marks if mark.frames > 1}
+    if len(counts) > 1:
+        said = ", ".join(f"{name} {count}" for count, name in sorted(counts.items()))
+        raise ValueError(
+            f"all that moves must have one number of states K+1, got {said}; "
+            f"set them together with stage.show(…)"
+        )

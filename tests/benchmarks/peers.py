@@ -1,0 +1,181 @@
+"""Training steps and draws, family by family, against other libraries in the same run.
+
+    python tests/benchmarks/peers.py                     # prints a markdown table
+    python tests/benchmarks/peers.py --write             # … and puts it into the README (as all do)
+    python tests/benchmarks/peers.py --family maf nice --rounds 60
+    python tests/benchmarks/peers.py --race              # seconds to KL(p* ‖ p) < 0.02 nats
+    python tests/benchmarks/peers.py --inverses          # the directions that take many passes
+    python tests/benchmarks/peers.py --accuracy          # what accuracy costs a CNF
+
+One thread, two dimensions, batch 512, four layers (or one ODE), hidden 64 × 64, eight bins. The
+contenders take turns, round after round, so that a busy machine slows all of them alike; medians
+of processor time are shown, which does not count waiting for other programs. "Loss and gradient"
+is maximum likelihood on a fixed batch; a "training step" is that and the optimiser each library
+is used with: flowviz its own Adam, flowjax optax's in one compiled function, the others
+torch.optim.Adam. Activations are SiLU wherever a library lets one choose.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Before any library starts its threads.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from contenders import LIBRARIES, Contender
+
+from flowviz.flows import catalog
+
+DIM, BATCH, LAYERS, RATE = 2, 512, 4, 1e-3
+README = Path(__file__).parents[2] / "README.md"
+INTRODUCTION = """\
+Processor time in milliseconds, medians, all libraries taking turns in one run of
+`python tests/benchmarks/peers.py` (`pip install ".[bench]"`): four layers (or one ODE), hidden 64 ×
+64, batch 512, two dimensions, one thread, torch {torch}, each library with the optimiser that it is
+used with. In brackets: that library's time over flowviz's. FlowJAX is compiled; the seconds that
+this takes are in a column of their own and in no other. A dash: the library does not have the
+family with a density that can be evaluated, or its run fails. Families that no other has are left
+out.
+"""
+
+
+def contenders(
+    name: str, dim: int = DIM, layers: int = LAYERS, rate: float = RATE
+) -> dict[str, Contender]:
+    """The family in those libraries that are installed and have it."""
+    made = {}
+    for library, make in LIBRARIES.items():
+        try:
+            torch.manual_seed(0)
+            made[library] = make(name, dim, layers, rate)
+        except ModuleNotFoundError as error:
+            print(f"{error}: pip install 'flowviz[bench]'", file=sys.stderr)
+        except KeyError:
+            continue  # The library does not have the family.
+    return made
+
+
+def medians(tasks: dict[str, Callable[[], object]], rounds: int, budget: float) -> dict[str, float]:
+    """Milliseconds of processor time; at least five rounds within ``budget`` seconds."""
+    times: dict[str, list[float]] = {}
+    for name, task in list(tasks.items()):
+        try:
+            task()
+            task()
+        except Exception as error:
+            if name == "flowviz":
+                raise
+            # Such as draws from a flow that has no inverse there, or one that is not found.
+            reason = (str(error).strip() or "no message").splitlines()[-1]
+            print(f"{name} fails: {type(error).__name__}: {reason}", file=sys.stderr)
+            del tasks[name]
+    started = time.perf_counter()
+    for turn in range(rounds):
+        if turn >= 5 and time.perf_counter() - started > budget:
+            break
+        for name, task in tasks.items():
+            start = time.process_time()
+            task()
+            times.setdefault(name, []).append(time.process_time() - start)
+    return {name: 1e3 * statistics.median(values) for name, values in times.items()}
+
+
+def family_rows(name: str, rounds: int, budget: float) -> Iterable[str]:
+    made = contenders(name)
+    x = torch.randn(BATCH, DIM, generator=torch.Generator().manual_seed(0))
+    kinds = {
+        "training step": (lambda c: c.step(x), "step"),
+        "loss and gradient": (lambda c: c.gradient(x), "gradient"),
+        f"{BATCH} draws": (lambda c: c.draw(BATCH), "draw"),
+    }
+    for what, (run, key) in kinds.items():
+        tasks = {library: (lambda c=c: run(c)) for library, c in made.items()}  # noqa: B023
+        times = medians(tasks, rounds, budget)
+        cells = [f"{times['flowviz']:.2f}"]
+        for library in list(LIBRARIES)[1:]:
+            ratio = times.get(library, 0) / times["flowviz"]
+            cells.append(f"{times[library]:.2f} ({ratio:.1f}×)" if library in times else "–")
+        compiling = made["flowjax"].compiling.get(key) if "flowjax" in made else None
+        cells.append("–" if compiling is None else f"{compiling:.1f} s")
+        yield f"| {catalog.entry(name).title} | {what} | {' | '.join(cells)} |"
+
+
+def trainable(name: str) -> bool:
+    entry = catalog.entry(name)
+    return entry.allows(DIM) and any(True for _ in catalog.make(name, DIM, seed=0).parameters())
+
+
+def import_seconds(module: str, repeats: int = 5) -> float:
+    """The median time of an import in a fresh interpreter, less the interpreter's own start."""
+
+    def run(code: str) -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        return time.perf_counter() - started
+
+    times = [(run(f"import {module}"), run("pass")) for _ in range(repeats)]
+    return statistics.median(a for a, _ in times) - statistics.median(b for _, b in times)
+
+
+def write(section: str, text: str) -> None:
+    """Put ``text`` between the README's marks of that name."""
+    start, end = f"<!-- {section} -->", f"<!-- /{section} -->"
+    before, _, rest = README.read_text().partition(start)
+    after = rest.partition(end)[2]
+    README.write_text(f"{before}{start}\n{text}\n{end}{after}")
+
+
+def table(names: list[str], rounds: int, budget: float) -> str:
+    """The table, printed row by row as it grows."""
+    columns = ["Family", "ms", *LIBRARIES, "flowjax compiles"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    print(*lines, sep="\n")
+    for name in names:
+        for line in family_rows(name, rounds, budget):
+            print(line, flush=True)
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--budget", type=float, default=10.0, help="seconds for each row")
+    parser.add_argument("--family", nargs="+", metavar="NAME", help="some families only")
+    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    for other in ("race", "inverses", "accuracy"):
+        parser.add_argument(f"--{other}", action="store_const", dest="other", const=other)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.other:
+        from accuracy import accuracy
+        from races import inverses, race
+
+        text = {"race": race, "inverses": inverses, "accuracy": accuracy}[arguments.other]()
+        if arguments.write:
+            write(arguments.other, text)
+        return
+    names = arguments.family or [name for name in catalog.names() if trainable(name)]
+    lines = table(names, arguments.rounds, arguments.budget)
+    print(f"\n`import flowviz`: {1e3 * import_seconds('flowviz'):.0f} ms.")
+    load = os.getloadavg()[0]
+    print(f"torch {torch.__version__}, {os.cpu_count()} cores, load average {load:.1f}.")
+    if arguments.write:
+        version = ".".join(torch.__version__.split(".")[:2])
+        compared = [line for line in lines.splitlines() if "×" in line or "---" in line]
+        header, *_ = lines.splitlines()
+        write("peers", "\n".join([INTRODUCTION.format(torch=version), header, *compared]))
+
+
+if __name__ == "__main__":
+    main()

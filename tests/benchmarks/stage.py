@@ -1,0 +1,100 @@
+"""How fast the stage plays here: frames a second, and milliseconds to paint one frame.
+
+    python tests/benchmarks/stage.py
+
+Headless Chromium without a GPU, a 600 × 600 picture. The goal is 55 frames a second or more at
+20,000 particles with a coloured grid of 40 × 40 cells, and at 100,000 particles without. The
+machine's load counts, so the time that one frame takes to paint is given as well, at full
+sharpness, and the sharpness that the stage chose while it played.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from flowviz.widgets.stage import Grid, Particles, Stage
+
+STATES = 5
+SECONDS = 4
+
+MEASURE = """async (seconds) => {
+  const { picture, scene, theme, tables } = stage;
+  const times = [];
+  for (let i = 0; i < 40; i++) {
+    const start = performance.now();
+    picture.draw(scene, (i % 40) / 10, theme, tables);
+    times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  stage.act((p) => { p.loop = true; p.play(); });
+  await new Promise((done) => setTimeout(done, 1500));
+  let frames = 0;
+  const end = performance.now() + 1000 * seconds;
+  const start = performance.now();
+  await new Promise((done) => {
+    const tick = () => {
+      frames += 1;
+      if (performance.now() < end) requestAnimationFrame(tick);
+      else done();
+    };
+    requestAnimationFrame(tick);
+  });
+  const fps = (1000 * frames) / (performance.now() - start);
+  const pixels = picture.pixels.width;
+  stage.act((p) => p.pause());
+  return { fps, paint: times[20], worst: times[38], pixels };
+}"""
+
+
+def scene(particles: int, cells: int) -> Stage:
+    """Particles, and with cells > 0 a coloured grid, bent from state to state."""
+    rng = np.random.default_rng(0)
+    amounts = np.linspace(0, 1, STATES)[:, None, None]
+    u = rng.standard_normal((1, particles, 2))
+    bend = np.stack([np.sin(2 * u[..., 1]), np.cos(2 * u[..., 0])], -1)
+    marks: list[Particles | Grid] = [
+        Particles(u + 0.8 * amounts * bend, values=u[0, :, 0], palette="sequential")
+    ]
+    if cells:
+        side = np.linspace(-2.5, 2.5, cells + 1)
+        g = np.stack(np.meshgrid(side, side), -1)[None]
+        bend = np.stack([np.sin(2 * g[..., 1]), np.cos(2 * g[..., 0])], -1)
+        states = g + 0.5 * amounts[..., None] * bend
+        values = rng.standard_normal((STATES, cells, cells))
+        marks.append(Grid(states, values))
+    return Stage(marks, window=(-4, 4, -4, 4), axes=False)
+
+
+def main() -> int:
+    from playwright.sync_api import sync_playwright
+
+    executable = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    if executable is None:
+        print("no Chromium found")
+        return 1
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
+        )
+        print("particles   cells    fps   paint ms   95 %   pixels across while playing")
+        for particles, cells in ((2_000, 40), (20_000, 40), (100_000, 0), (100_000, 40)):
+            path = scene(particles, cells).save_html(Path(folder) / "stage.html")
+            page = browser.new_page(viewport={"width": 632, "height": 800})
+            page.goto(path.as_uri())
+            got = page.evaluate(MEASURE, SECONDS)
+            print(
+                f"{particles:9,}   {cells:2}×{cells:2}   {got['fps']:4.0f}   {got['paint']:8.1f}"
+                f"   {got['worst']:4.1f}   {got['pixels']}"
+            )
+            page.close()
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

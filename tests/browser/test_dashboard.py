@@ -1,0 +1,320 @@
+"""The dashboard in a real browser, served by the ``flowviz`` command."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from urllib.parse import parse_qs, urlsplit
+
+import psutil
+import pytest
+
+from flowviz import panels
+
+NAMES = panels.names()
+FIRST = panels.entry(NAMES[0])
+READY = ".fv-panel:not(.fv-away)"
+PATIENCE = 60_000
+
+
+def query_dict(query: str) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(query).items()}
+
+
+def query_of(page) -> dict[str, str]:
+    return query_dict(urlsplit(page.url).query)
+
+
+@pytest.fixture
+def visit(voila_server, start_flowviz, open_page):
+    """``visit(query, width=, **context)``: the dashboard, with its panel built.
+
+    ``before`` is a script that runs on the page before its own. A server of the test's own is
+    asked for first, so that it ends after the pages.
+    """
+
+    def open_(query: str = "", server=voila_server, ready: str = READY, before="", **context):
+        page = open_page(**context)
+        page.add_init_script(before)
+        page.requested = []
+        page.received = 0
+        page.on("request", lambda request: page.requested.append(request.url))
+
+        def count(data: str | bytes) -> None:
+            page.received += len(data)
+
+        page.on("websocket", lambda socket: socket.on("framereceived", count))
+        page.goto(server.address(query=query), wait_until="commit")
+        page.wait_for_selector(ready, timeout=PATIENCE)
+        return page
+
+    return open_
+
+
+def title(page) -> str:
+    return page.locator(f"{READY} .fv-title").inner_text()
+
+
+def overflow(page) -> int:
+    return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_first_visit(visit, screenshots, voila_server, width, theme):
+    page = visit(width=width, color_scheme=theme)
+    assert title(page) == FIRST.title
+    assert page.locator("html").get_attribute("data-fv-theme") == theme
+    expected = {"light": "rgb(251, 251, 250)", "dark": "rgb(17, 21, 27)"}[theme]
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == expected
+    page.wait_for_timeout(1500)
+    page.screenshot(path=screenshots / f"dashboard-{theme}-{width}.png", full_page=True)
+    # Everything that the page holds comes from its own server.
+    outside = [
+        url for url in page.requested if not url.startswith((voila_server.origin, "data:", "blob:"))
+    ]
+    assert outside == []
+    assert overflow(page) <= 0
+    print(f"{page.received / 1e6:.2f} MB over the websocket")
+    assert page.received < 3e6
+    welcome = page.locator(".fv-welcome")
+    assert welcome.is_visible() and welcome.locator("div button").count() == 3
+    assert "token" not in page.url
+
+
+def test_the_page_is_there_before_the_kernel(visit, screenshots):
+    page = visit(ready="#fv-loading")
+    assert page.locator("#fv-loading-text").is_visible()
+    assert page.locator("#fv-loading .fv-bar").inner_text().startswith("flowviz")
+    page.screenshot(path=screenshots / "dashboard-loading.png")
+    page.wait_for_selector(READY, timeout=PATIENCE)
+    assert page.locator("#fv-loading").count() == 0
+
+
+def test_widgets_that_came_late_are_drawn_all_the_same(visit):
+    # ipywidgets looks for a model every 100 ms and gives it up after two seconds. Here the second
+    # look comes too late, as it does where the page or the kernel has no processor to itself.
+    page = visit(
+        before="const soon = setTimeout;"
+        "window.setTimeout = (f, ms, ...more) => soon(f, ms === 100 ? 2500 : ms, ...more);"
+    )
+    assert title(page) == FIRST.title
+    assert page.locator("text=model not found").count() == 0
+    page.problems[:] = [p for p in page.problems if "widget model not found" not in p]
+
+
+def test_widgets_whose_code_starts_late_are_drawn_all_the_same(visit):
+    # anywidget waits two seconds; here they would be over at once.
+    page = visit(
+        before="const after = AbortSignal.timeout.bind(AbortSignal);"
+        "AbortSignal.timeout = (ms) => after(ms <= 2000 ? 0 : ms);"
+    )
+    assert title(page) == FIRST.title
+
+
+def test_icons_are_local(visit, voila_server):
+    page = visit()
+    family = page.evaluate(
+        """async () => {
+          const icon = document.createElement("i");
+          icon.className = "fa fa-play";
+          document.body.append(icon);
+          const { fontFamily } = getComputedStyle(icon, "::before");
+          await document.fonts.load(`900 16px ${fontFamily}`, "\\uf04b");
+          return [fontFamily, document.fonts.check(`900 16px ${fontFamily}`, "\\uf04b")];
+        }"""
+    )
+    assert "Font Awesome" in family[0] and family[1]
+
+
+def test_all_of_a_panel_can_be_scrolled_to_and_the_top_bar_stays(visit):
+    page = visit(height=400)
+    page.wait_for_timeout(1000)
+    page.mouse.move(700, 300)
+    page.mouse.wheel(0, 10_000)
+    page.wait_for_function("scrollY > 100")
+    page.wait_for_timeout(300)
+    bottom, top = page.evaluate(
+        f"""[document.querySelector("{READY}").getBoundingClientRect().bottom,
+        document.querySelector(".fv-topbar").getBoundingClientRect().top]"""
+    )
+    assert bottom <= 400 and top == 0
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_the_menu_switches_and_back_returns(visit, name):
+    page = visit()
+    page.get_by_role("link", name=panels.entry(name).title, exact=True).click()
+    page.wait_for_function(f"location.search.includes('panel={name}')", timeout=PATIENCE)
+    assert title(page) == panels.entry(name).title
+    assert page.locator(".fv-rail [aria-current]").inner_text() == panels.entry(name).title
+    page.go_back()
+    page.wait_for_function(
+        "title => document.querySelector('.fv-panel:not(.fv-away) .fv-title')?.innerText === title",
+        arg=FIRST.title,
+    )
+    assert query_of(page)["panel"] == NAMES[0]
+    page.go_forward()
+    page.wait_for_function(f"location.search.includes('panel={name}')")
+
+
+def test_the_address_holds_the_state_and_restores_it(visit):
+    label, values = FIRST.load().presets[-1]
+    expected = {"panel": NAMES[0], **query_dict(FIRST.load().State(**values).to_query())}
+    page = visit(f"panel={NAMES[0]}")
+    page.locator(f"{READY} .fv-chip", has_text=label).click()
+    page.wait_for_url(lambda url: query_dict(urlsplit(url).query) == expected, timeout=PATIENCE)
+    again = visit(urlsplit(page.url).query)
+    again.locator(f'{READY} .fv-chip[aria-pressed="true"]', has_text=label).wait_for()
+    again.wait_for_timeout(600)
+    assert query_of(again) == expected
+
+
+@pytest.mark.parametrize(
+    "query, said",
+    [
+        ("panel=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "There is no panel"),
+        (f"panel={NAMES[0]}&layers=%3Cscript%3Ealert(1)%3C%2Fscript%3E", "usable"),
+        ("theme=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E&template=x", "usable"),
+    ],
+)
+def test_a_hostile_link_is_answered_in_words(visit, query, said):
+    page = visit(query)
+    page.on("dialog", lambda dialog: pytest.fail("a script of the link ran"))
+    assert title(page) == FIRST.title
+    if said != "usable" or "layers" in query:
+        page.locator(f"text={said}").first.wait_for()
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_the_theme_switch_changes_the_colours_and_is_remembered(visit):
+    page = visit(color_scheme="light")
+    page.get_by_role("button", name="Dark colours").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 27)"
+    page.reload(wait_until="commit")
+    page.wait_for_selector(READY, timeout=PATIENCE)
+    assert page.locator("html").get_attribute("data-fv-theme") == "dark"
+    assert page.get_by_role("button", name="Light colours").is_visible()
+
+
+def test_the_welcome_opens_panels_and_stays_away_once_dismissed(visit):
+    page = visit()
+    page.locator(".fv-welcome div button").last.click()
+    page.wait_for_function(f"location.search.includes('panel={NAMES[-1]}')", timeout=PATIENCE)
+    page.get_by_role("button", name="Dismiss the welcome").click()
+    assert not page.locator(".fv-welcome").is_visible()
+    page.reload(wait_until="commit")
+    page.wait_for_selector(READY, timeout=PATIENCE)
+    assert not page.locator(".fv-welcome").is_visible()
+
+
+def test_show_code_and_copy_link(visit, voila_server):
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Show code").first.click()
+    code = page.locator(f"{READY} .fv-code")
+    code.wait_for()
+    assert "import flowviz" in code.inner_text()
+    page.get_by_role("button", name="Copy link").first.click()
+    page.get_by_role("button", name="Copied").first.wait_for()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(f"{voila_server.origin}/?panel={NAMES[0]}") and "token" not in link
+
+
+def test_presenting_hides_everything_but_the_panel(visit, screenshots):
+    page = visit()
+    page.get_by_role("button", name="Present").first.click()
+    page.wait_for_selector(".fv-presenting .fv-present")
+    assert not page.locator(".fv-rail").is_visible()
+    assert not page.locator(".fv-topbar").is_visible()
+    assert not page.locator(f"{READY} .fv-slot-controls").is_visible()
+    page.screenshot(path=screenshots / "dashboard-presenting.png")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".fv-dash:not(.fv-presenting)")
+    page.locator(".fv-rail").wait_for()
+    page.locator(f"{READY} .fv-slot-controls").wait_for()
+
+
+def test_the_keyboard_reaches_menu_and_panel(visit):
+    page = visit()
+    page.evaluate("document.activeElement?.blur()")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the panel"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.classList.contains('fv-main')")
+    item = page.get_by_role("link", name=panels.entry(NAMES[-1]).title, exact=True)
+    item.focus()
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"location.search.includes('panel={NAMES[-1]}')", timeout=PATIENCE)
+
+
+def test_on_a_phone_the_rail_is_a_menu(visit, screenshots):
+    page = visit(width=400, height=800)
+    assert not page.locator(".fv-rail").is_visible()
+    menu = page.get_by_role("button", name="Panels", exact=True)
+    menu.click()
+    assert menu.get_attribute("aria-expanded") == "true"
+    page.screenshot(path=screenshots / "dashboard-menu-400.png")
+    page.keyboard.press("Escape")
+    assert not page.locator(".fv-rail").is_visible()
+    menu.click()
+    page.get_by_role("link", name=panels.entry(NAMES[-1]).title, exact=True).click()
+    page.wait_for_function(f"location.search.includes('panel={NAMES[-1]}')", timeout=PATIENCE)
+    assert not page.locator(".fv-rail").is_visible()
+    assert overflow(page) <= 0
+
+
+def test_a_killed_kernel_is_told_and_the_state_comes_back(visit, start_flowviz):
+    server = start_flowviz()
+    page = visit(f"panel={NAMES[0]}", server=server)
+    chip = page.locator(f"{READY} .fv-chip").last
+    label = chip.inner_text()
+    chip.click()
+    page.wait_for_function("location.search.split('&').length > 1", timeout=PATIENCE)
+    page.wait_for_timeout(500)
+    before = urlsplit(page.url).query
+    (kernel,) = [
+        child
+        for child in psutil.Process(server.process.pid).children(recursive=True)
+        if "ipykernel_launcher" in " ".join(child.cmdline())
+    ]
+    os.kill(kernel.pid, signal.SIGKILL)
+    notice = page.locator("#fv-notice")
+    notice.wait_for(timeout=20_000)
+    assert "what it held is gone" in notice.inner_text()
+    page.get_by_role("button", name="Reload with this state").click()
+    page.wait_for_selector("#fv-loading")
+    page.wait_for_selector(READY, timeout=PATIENCE)
+    assert not page.locator("#fv-notice").is_visible()
+    assert page.locator(f'{READY} .fv-chip[aria-pressed="true"]').inner_text() == label
+    assert urlsplit(page.url).query == before
+
+
+def test_a_server_that_ended_is_told(visit, start_flowviz):
+    server = start_flowviz()
+    page = visit(server=server)
+    server.stop()
+    notice = page.locator("#fv-notice")
+    notice.wait_for(timeout=20_000)
+    assert "connection to the server is lost" in notice.inner_text()
+    page.close()
+    # The browser reports the connections that were refused; that is the point here.
+    page.problems[:] = [p for p in page.problems if not re.search("refused|REFUSED|Connection", p)]
+
+
+def test_leaving_the_page_ends_its_kernel(visit, start_flowviz):
+    server = start_flowviz()
+    page = visit(server=server)
+    kernels = psutil.Process(server.process.pid).children(recursive=True)
+    assert kernels
+    page.goto(server.address("/lessons"))
+    assert page.title() == "Lessons · flowviz"
+    _, left = psutil.wait_procs(kernels, timeout=10)
+    assert not left
+
+
+def test_a_theme_given_to_the_command_wins(visit, start_flowviz):
+    page = visit(server=start_flowviz("--theme", "dark"), color_scheme="light")
+    assert page.locator("html").get_attribute("data-fv-theme") == "dark"

@@ -1,0 +1,230 @@
+"""The lessons as a student meets them: a page in Voila, a notebook in JupyterLab."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flowviz.serving import paths
+
+LESSON = "03_forward_and_reverse_kl.ipynb"
+PATIENCE = 120_000
+TALL = 9_000  # JupyterLab draws only the cells that are in sight
+
+COLOURS = """canvas => {
+  const context = canvas.getContext("2d");
+  if (!context || !canvas.width || !canvas.height) return 0;
+  const pixels = new Uint32Array(
+    context.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+  return new Set(pixels).size;
+}"""
+
+
+# ------------------------------------------------------------------ what holds in both
+
+
+def panels_are_drawn(page, count: int) -> None:
+    """So many panels, each with a picture of many colours."""
+    page.wait_for_function(
+        f"document.querySelectorAll('.fv-panel canvas').length >= {count}", timeout=PATIENCE
+    )
+    panels = page.locator(".fv-panel")
+    assert panels.count() == count
+    for panel in panels.all():
+        panel.scroll_into_view_if_needed()
+        canvases = panel.locator("canvas")
+        deadline = time.monotonic() + 30
+        while max(canvas.evaluate(COLOURS) for canvas in canvases.all()) < 20:
+            assert time.monotonic() < deadline, "a panel's picture stays blank"
+            page.wait_for_timeout(200)
+
+
+def predicts_by_keyboard(page) -> None:
+    """Mark an option, commit, and read the reason, without a mouse."""
+    card = page.locator(".fv-predict").first
+    radios = card.get_by_role("radio")
+    assert card.get_by_role("group").count() == 1  # the question names the group
+    assert card.get_by_role("button", name="Commit").is_disabled()
+    radios.nth(0).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Commit"
+    assert card.locator(".fv-predict-answer").inner_text() == ""
+    page.keyboard.press("Enter")
+    card.get_by_text("You predicted it").wait_for(timeout=PATIENCE)
+    answer = card.get_by_role("status")
+    assert "One group alone is the cheaper fit" in answer.inner_text()
+    assert radios.nth(1).is_checked() and radios.nth(1).is_disabled()
+    assert page.evaluate("document.activeElement.className") == "fv-predict-answer"
+    assert not card.get_by_role("button").is_visible()
+
+
+def a_wrong_prediction_is_told_why(page) -> None:
+    card = page.locator(".fv-predict").nth(1)
+    card.get_by_text("log 2 and log 2").click()
+    card.get_by_role("button", name="Commit").click()
+    card.get_by_text("It turns out otherwise").wait_for(timeout=PATIENCE)
+    marked = card.locator(".fv-predict-right")
+    assert marked.count() == 1 and "log 2 and infinite" in marked.inner_text()
+    assert "your answer" in card.locator(".fv-predict-wrong").inner_text()
+    assert "0.69 for k = 4" in card.get_by_role("status").inner_text()
+
+
+def solutions_unfold(page) -> None:
+    folded = page.locator("details")
+    assert folded.count() == 3
+    for each in folded.all():
+        code = each.locator("pre").first
+        assert not code.is_visible()
+        each.locator("summary").focus()
+        page.keyboard.press("Enter")
+        code.wait_for(state="visible", timeout=5_000)
+        assert "```" not in each.inner_text()
+
+
+def formulas_are_set(page) -> None:
+    page.wait_for_function(
+        "document.querySelectorAll('mjx-container, .MathJax').length > 60", timeout=PATIENCE
+    )
+    words = page.evaluate("document.body.innerText")
+    assert "$$" not in words and "\\mathbb" not in words and "Math Processing Error" not in words
+
+
+# ------------------------------------------------------------------ Voila
+
+
+@pytest.fixture
+def visit(voila_server, open_page):
+    """``visit(width=, height=, **context)``: the lesson as a page, with its widgets."""
+
+    def open_(name: str = LESSON, ready: str = ".fv-predict >> visible=true", **context):
+        page = open_page(**context)
+        page.goto(voila_server.address(f"/voila/render/{name}"), wait_until="commit")
+        page.wait_for_selector(ready, timeout=PATIENCE)
+        return page
+
+    return open_
+
+
+def test_a_lesson_in_voila(visit):
+    page = visit()
+    panels_are_drawn(page, 3)
+    formulas_are_set(page)
+    predicts_by_keyboard(page)
+    a_wrong_prediction_is_told_why(page)
+    solutions_unfold(page)
+    assert page.title() == "Forward and reverse KL · flowviz"
+    assert page.get_by_text("Not answered yet").count() == 3
+    assert "error when executing" not in page.evaluate("document.body.innerText")
+
+
+@pytest.mark.parametrize("theme, width", [("light", 1280), ("dark", 1280), ("light", 400)])
+def test_a_lesson_fits_its_page(visit, screenshots, theme, width):
+    page = visit(width=width, color_scheme=theme)
+    panels_are_drawn(page, 3)
+    formulas_are_set(page)
+    page.wait_for_timeout(1_000)
+    page.screenshot(path=screenshots / f"lesson-{theme}-{width}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    card = page.locator(".fv-predict").first
+    ink, ground = card.evaluate(
+        "el => [getComputedStyle(el).color, getComputedStyle(el).backgroundColor]"
+    )
+    assert (brightness(ink) > brightness(ground)) == (theme == "dark")
+    assert card.bounding_box()["width"] <= width
+
+
+def brightness(colour: str) -> int:
+    return sum(map(int, re.findall(r"\d+", colour)[:3]))
+
+
+def test_the_index_leads_to_the_lesson(visit):
+    page = visit("index.ipynb", ready="h1 >> visible=true")
+    page.get_by_role("link", name="Forward and reverse KL").click()
+    page.wait_for_selector(".fv-predict >> visible=true", timeout=PATIENCE)
+    assert LESSON in page.url
+
+
+# ------------------------------------------------------------------ JupyterLab
+
+
+@pytest.fixture(scope="module")
+def own_lab(tmp_path_factory) -> Iterator[tuple[str, str]]:
+    """JupyterLab, as ``flowviz --lab`` serves it, on a copy of the notebooks: origin and token."""
+    folder = tmp_path_factory.mktemp("lessons")
+    for notebook in paths.notebooks().glob("*.ipynb"):
+        shutil.copy(notebook, folder)
+    log = Path(tmp_path_factory.mktemp("lab")) / "lab.log"
+    program = (
+        "import sys; from pathlib import Path; from flowviz.serving import lab_server; "
+        "from flowviz.serving.ports import next_free; "
+        "lab_server.serve(Path(sys.argv[1]), 'localhost', next_free('localhost', 8890), "
+        "None, False)"
+    )
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-c", program, str(folder)], stdout=out, stderr=out
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := re.search(r"(http://[^/]+)/lab\?token=(\w+)", log.read_text())):
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield found[1], found[2]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture
+def notebook(own_lab, open_page):
+    """The lesson in JupyterLab, all cells run."""
+    origin, token = own_lab
+    page = open_page(height=TALL)
+    page.goto(f"{origin}/lab/tree/{LESSON}?token={token}&reset", wait_until="commit")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=PATIENCE)
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=PATIENCE)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.wait_for_selector(".fv-predict >> visible=true", timeout=PATIENCE)
+    page.get_by_text("Not answered yet").nth(2).wait_for(timeout=PATIENCE)
+    return page
+
+
+def test_a_lesson_in_jupyterlab(notebook, screenshots):
+    page = notebook
+    panels_are_drawn(page, 3)
+    formulas_are_set(page)
+    assert page.locator(".jp-RenderedText[data-mime-type*=stderr]").count() == 0
+    assert page.get_by_text("as the right answer").count() == 0
+    assert page.get_by_text("One group alone is the cheaper fit").count() == 0, "given away"
+    predicts_by_keyboard(page)
+    a_wrong_prediction_is_told_why(page)
+    solutions_unfold(page)
+    page.screenshot(path=screenshots / "lesson-lab.png")
+    answers_a_task(page)
+
+
+def answers_a_task(page) -> None:
+    """Write a wrong solution into the cell of task 1, then the right one."""
+    cell = page.locator(".jp-CodeCell", has_text="def forward_kl_loss").first
+    for body, verdict in (
+        ("flow.log_prob(x).mean()", "the sign: this is the mean log-likelihood"),
+        ("-flow.log_prob(x).mean()", "It asked for samples and T⁻¹ only"),
+    ):
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(
+            f"def forward_kl_loss(flow, x):\n    return {body}\n\n"
+            'check("forward_kl", forward_kl_loss)'
+        )
+        page.keyboard.press("Control+Enter")
+        cell.get_by_text(verdict).wait_for(timeout=PATIENCE)

@@ -1,0 +1,49 @@
+"""The catalogue is complete, consistent, and readable."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from flowviz.flows import catalog
+
+each = pytest.mark.parametrize("name", catalog.names())
+
+
+@each
+def test_every_entry_says_everything(name: str) -> None:
+    entry = catalog.entry(name)
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", entry.name)
+    costs = entry.determinant_cost, entry.inverse_cost
+    for text in (entry.title, entry.family, entry.equation, *costs):
+        assert text.strip() == text and text
+    assert re.search(r"\d{4}", entry.reference), "no year"
+    for left, right in ("{}", "()"):
+        assert entry.equation.count(left) == entry.equation.count(right), entry.equation
+    assert entry.equation.count(r"\left") - entry.equation.count(r"\leftarrow") == (
+        entry.equation.count(r"\right") - entry.equation.count(r"\rightarrow")
+    )
+    shown = entry._repr_markdown_()
+    assert entry.title in shown and entry.equation in shown and entry.reference in shown
+
+
+@each
+def test_announced_exactness_is_that_of_the_layers(name: str) -> None:
+    entry = catalog.entry(name)
+    flow = catalog.make(name, dim=2 if entry.allows(2) else entry.min_dim, layers=2, seed=0)
+    assert flow.transform.exact_inverse == entry.exact_inverse
+    assert flow.transform.exact_logabsdet == entry.exact_logabsdet
+    assert all(layer.describe() for layer in flow.bijections)
+
+
+def test_titles_are_unique_and_sections_together() -> None:
+    entries = [catalog.entry(name) for name in catalog.names()]
+    assert len({entry.title for entry in entries}) == len(entries)
+    sections = [entry.family for entry in entries]
+    assert sections == sorted(sections, key=sections.index)
+
+
+def test_dimensions_in_words() -> None:
+    entry = catalog.entry("real_nvp")
+    assert entry.dims_in_words() == "dim ≥ 2" and entry.allows(2) and not entry.allows(1)

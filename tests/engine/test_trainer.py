@@ -1,0 +1,267 @@
+"""The trainer: reproducible, cancellable within a step, and stopped by what is not finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Generator, Tensor
+from torch.distributions import MultivariateNormal
+
+from flowviz.flows import Flow, catalog
+from flowviz.objectives import Estimate, forward_kl
+from flowviz.training import Snapshot, Trainer, maximum_likelihood, variational
+
+
+class TwoGaussians:
+    """½ 𝒩((−2, 0), I/4) + ½ 𝒩((2, 0), I/4)."""
+
+    def __init__(self) -> None:
+        self.parts = [MultivariateNormal(torch.tensor([s, 0.0]), torch.eye(2) / 4) for s in (-2, 2)]
+
+    def sample(
+        self,
+        n: int,
+        generator: Generator | None = None,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> Tensor:
+        side = torch.randint(2, (n, 1), generator=generator) * 4.0 - 2.0
+        noise = torch.randn(n, 2, generator=generator) / 2
+        return (noise + side * torch.tensor([1.0, 0.0])).to(device, dtype)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        return torch.logsumexp(torch.stack([p.log_prob(x) for p in self.parts]), 0) - math.log(2)
+
+
+def state(flow: Flow) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in flow.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def trainer(name: str = "real_nvp", **settings: object) -> Trainer:
+    flow = catalog.make(name, layers=2, seed=0)
+    return Trainer(flow, maximum_likelihood(TwoGaussians(), 64), **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        maximum_likelihood(TwoGaussians(), 64),
+        variational(TwoGaussians(), 64),
+        variational(TwoGaussians(), 64, path_gradient=True),
+    ],
+    ids=["forward", "reverse", "path"],
+)
+@pytest.mark.parametrize("name", ["glow", "rq_spline_coupling", "planar"])
+def test_a_seed_reproduces_the_weights(name: str, objective: object) -> None:
+    runs = []
+    for noise in (1, 2):
+        flow = catalog.make(name, layers=2, seed=0)
+        run = Trainer(flow, objective, seed=5)  # type: ignore[arg-type]
+        torch.manual_seed(noise)
+        losses = [snapshot.loss for snapshot in run.run(10)]
+        runs.append((losses, state(flow)))
+    assert runs[0][0] == runs[1][0] and same(runs[0][1], runs[1][1])
+    other = catalog.make(name, layers=2, seed=0)
+    list(Trainer(other, objective, seed=6).run(10))  # type: ignore[arg-type]
+    assert not same(state(other), runs[0][1])
+
+
+def test_draws_leave_the_global_generator_alone() -> None:
+    run = trainer()
+    before = torch.random.get_rng_state()
+    run.step()
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", ["real_nvp", "glow"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_cancelled_step_leaves_no_trace(name: str, at: int) -> None:
+    """Glow's first batch sets its normalisation: cancelled, that is undone too."""
+    for steps in (0, 3):
+        run = trainer(name)
+        for _ in range(steps):
+            run.step()
+        before, calls = state(run.flow), iter(range(1, 9))
+        assert run.step(cancelled=lambda: next(calls) >= at) is None  # noqa: B023
+        assert same(state(run.flow), before)
+        assert run.steps == steps and not run.flow.training
+        assert run.step() is not None and not same(state(run.flow), before)
+
+
+def test_run_ends_when_cancelled() -> None:
+    run = trainer()
+    seen: list[Snapshot] = []
+    for snapshot in run.run(100, cancelled=lambda: len(seen) >= 3):
+        seen.append(snapshot)
+    assert [s.step for s in seen] == [1, 2, 3] and run.steps == 3
+
+
+def test_run_yields_every_so_often_and_at_the_end() -> None:
+    run = trainer()
+    assert [s.step for s in run.run(10, every=4)] == [4, 8, 10]
+    assert [s.step for s in run.run(3, every=2)] == [12, 13]
+    assert [s.step for s in run.run(2, every=50)] == [15]
+    last = run.step()
+    assert last is not None and last.failure is None
+    assert math.isfinite(last.loss) and last.standard_error > 0 and last.gradient_norm > 0
+    assert last.steps_per_second > 0
+    for steps, every in ((0, 1), (1, 0), (-1, 1)):
+        with pytest.raises(ValueError, match="must be ≥ 1"):
+            next(run.run(steps, every=every))
+
+
+def poisoned(at: int, poison: Callable[[Tensor], Tensor]) -> Callable[[Flow, Generator], Estimate]:
+    """Maximum likelihood whose ``at``-th loss is not what it should be."""
+    target, calls = TwoGaussians(), count()
+
+    def objective(flow: Flow, generator: Generator) -> Estimate:
+        estimate = forward_kl(flow, target.sample(64, generator))
+        return Estimate(
+            poison(estimate.value) if next(calls) == at else estimate.value, estimate.standard_error
+        )
+
+    return objective
+
+
+def count() -> Iterator[int]:
+    step = 0
+    while True:
+        step += 1
+        yield step
+
+
+@pytest.mark.parametrize(
+    ("what", "poison"),
+    [
+        ("loss", lambda loss: loss * torch.nan),
+        ("loss", lambda loss: loss * torch.inf),
+        # Finite, but with an infinite slope.
+        ("gradient", lambda loss: loss + torch.sqrt((loss - loss.detach()).abs())),
+    ],
+    ids=["nan", "inf", "gradient"],
+)
+def test_what_is_not_finite_stops_the_run(what: str, poison: Callable[[Tensor], Tensor]) -> None:
+    flow = catalog.make("glow", layers=2, seed=0)
+    run = Trainer(flow, poisoned(4, poison))
+    states, snapshots = [state(flow)], []
+    for snapshot in run.run(10):
+        states.append(state(flow))
+        snapshots.append(snapshot)
+    assert [s.failure is None for s in snapshots] == [True, True, True, False]
+    failure = snapshots[-1].failure
+    assert failure == run.failure and failure is not None
+    assert f"stopped at step 4: the {what} is not finite" in failure
+    assert "last good step" in failure
+    # The third update led to the bad loss: the weights before it are the last seen to be good.
+    assert same(state(flow), states[2])
+    assert torch.isfinite(flow.log_prob(TwoGaussians().sample(16))).all()
+    # The optimiser goes on from there.
+    again = list(run.run(5))
+    assert [s.failure for s in again] == [None] * 5 and run.failure is None
+    assert all(torch.isfinite(p).all() for p in flow.parameters())
+
+
+@pytest.mark.parametrize("name", ["real_nvp", "rq_spline_coupling", "planar", "glow", "radial"])
+@pytest.mark.parametrize("rate", [1e3, 1e20, 1e38])
+def test_a_huge_learning_rate_never_leaves_bad_weights(name: str, rate: float) -> None:
+    run = trainer(name, learning_rate=rate)
+    snapshots = list(run.run(20))
+    assert snapshots[-1].failure is not None or len(snapshots) == 20
+    assert all(torch.isfinite(p).all() for p in run.flow.parameters()) or not run.failure
+    if run.failure:
+        assert "smaller learning rate" in run.failure
+        assert torch.isfinite(run.flow.log_prob(torch.zeros(1, 2))).all()
+
+
+def test_an_error_of_the_objective_is_passed_on_and_leaves_no_trace() -> None:
+    def objective(flow: Flow, generator: Generator) -> Estimate:
+        flow.log_prob(torch.randn(8, 2))
+        raise RuntimeError("the target broke")
+
+    flow = catalog.make("glow", seed=0)
+    before = state(flow)
+    with pytest.raises(RuntimeError, match="the target broke"):
+        Trainer(flow, objective).step()
+    assert same(state(flow), before) and not flow.training
+
+
+def test_nan_in_the_data_is_named() -> None:
+    class Broken(TwoGaussians):
+        def sample(self, n: int, *args: object) -> Tensor:
+            return torch.full((n, 2), torch.nan)
+
+    flow = catalog.make("glow", seed=0)
+    before = state(flow)
+    with pytest.raises(ValueError, match="points given to the flow hold NaN"):
+        Trainer(flow, maximum_likelihood(Broken(), 8)).step()
+    assert same(state(flow), before)
+
+
+def test_long_gradients_are_shortened() -> None:
+    flow = catalog.make("plu", layers=1, seed=0)
+
+    def steep(flow: Flow, generator: Generator) -> Estimate:
+        estimate = forward_kl(flow, TwoGaussians().sample(64, generator))
+        return Estimate(1000 * estimate.value, estimate.standard_error)
+
+    lengths = []
+
+    class Spy(torch.optim.SGD):
+        def step(self, closure: None = None) -> None:  # type: ignore[override]
+            gradients = [p.grad.flatten() for p in flow.parameters() if p.grad is not None]
+            lengths.append(float(torch.cat(gradients).norm()))
+
+    run = Trainer(flow, steep, optimizer=Spy(flow.parameters(), 1e-3), max_gradient_norm=2.5)
+    snapshot = run.step()
+    assert snapshot is not None and snapshot.gradient_norm > 2.5
+    assert math.isclose(lengths[0], 2.5, rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["SGD", "AdamW", "RMSprop", "Adagrad"])
+def test_any_optimiser_of_torch(kind: str) -> None:
+    flow = catalog.make("real_nvp", layers=2, seed=0)
+    optimizer = getattr(torch.optim, kind)(flow.parameters(), lr=1e-2)
+    run = Trainer(flow, maximum_likelihood(TwoGaussians(), 128), optimizer=optimizer)
+    losses = [snapshot.loss for snapshot in run.run(40)]
+    assert sum(losses[-5:]) < sum(losses[:5])
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_two_gaussians_are_learned(direction: str) -> None:
+    target = TwoGaussians()
+    flow = catalog.make("rq_spline_coupling", layers=3, hidden=(32, 32), seed=4)
+    objective = (
+        maximum_likelihood(target, 256) if direction == "forward" else variational(target, 256)
+    )
+    list(Trainer(flow, objective, learning_rate=5e-3).run(250, every=250))
+    torch.manual_seed(1)
+    x = target.sample(20_000)
+    with torch.no_grad():
+        kl = float((target.log_density(x) - flow.log_prob(x)).mean())
+    assert -0.01 < kl < 0.12, f"KL(p* ‖ p) = {kl:.3f}"
+
+
+def test_bad_settings() -> None:
+    with pytest.raises(ValueError, match="max_gradient_norm must be > 0, got 0"):
+        trainer(max_gradient_norm=0)
+    with pytest.raises(ValueError, match="learning rate must be > 0, got -1"):
+        trainer(learning_rate=-1)
+    for make in (maximum_likelihood, variational):
+        for batch in (0, 2.5, -1):
+            with pytest.raises(ValueError, match=f"batch must be a whole number ≥ 1, got {batch}"):
+                make(TwoGaussians(), batch)  # type: ignore[operator]
+    frozen = catalog.make("plu", seed=0).requires_grad_(False)
+    with pytest.raises(ValueError, match="nothing to train"):
+        Trainer(frozen, maximum_likelihood(TwoGaussians()))
+    with pytest.raises(ValueError, match="does not depend on the flow"):
+        Trainer(
+            catalog.make("plu", seed=0),
+            lambda flow, generator: Estimate.of(torch.zeros(3, requires_grad=True)),
+        ).step()

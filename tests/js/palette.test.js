@@ -1,0 +1,65 @@
+// Colours: parsing, tables, indices.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { GROUPS, css, imageHue, indices, pack, palettes, parseColour } from "../../flowviz/widgets/stage/palette.js";
+
+const THEME = {
+  card: [255, 255, 255], ink: [28, 36, 48], forward: [0, 114, 178], reverse: [213, 94, 0],
+  contract: [0, 114, 178], neutral: [236, 239, 243], expand: [213, 94, 0],
+};
+
+test("colours are read as CSS writes them", () => {
+  assert.deepEqual(parseColour("#0072b2"), [0, 114, 178]);
+  assert.deepEqual(parseColour(" #fff "), [255, 255, 255]);
+  assert.deepEqual(parseColour("rgb(1, 2, 3)"), [1, 2, 3]);
+  assert.deepEqual(parseColour("rgba(1 2 3 / 0.5)"), [1, 2, 3]);
+  assert.throws(() => parseColour("blue-ish"), /is no colour/);
+});
+
+test("pixels are packed as ImageData stores them", () => {
+  const pixel = Uint32Array.of(pack([1, 2, 3]));
+  assert.deepEqual([...new Uint8Array(pixel.buffer)], [1, 2, 3, 255]);
+  assert.equal(css(pixel[0]), "rgba(1, 2, 3, 1)");
+});
+
+test("diverging: contracts blue, expands orange, neutral in the middle", () => {
+  const { diverging } = palettes(THEME);
+  assert.equal(diverging[0], pack(THEME.contract));
+  assert.equal(diverging[255], pack(THEME.expand));
+  const [r, g, b] = parseColour(css(diverging[128]));
+  assert.ok(Math.hypot(r - 236, g - 239, b - 243) < 3);
+  const at = indices([0], [-2, 2], "diverging");
+  assert.ok(at[0] === 127 || at[0] === 128);
+});
+
+test("one hue: never as pale as the card, full at the end", () => {
+  const { sequential, solid } = palettes(THEME);
+  assert.notEqual(sequential[0], pack(THEME.card));
+  assert.equal(sequential[255], pack(THEME.forward));
+  assert.equal(solid.reverse[0], pack(THEME.reverse));
+});
+
+test("cyclic ends where it begins", () => {
+  const { cyclic } = palettes(THEME);
+  assert.equal(cyclic[0], cyclic[255]);
+});
+
+test("values are clamped to the range, and what is no number is harmless", () => {
+  const at = indices([-9, 0, 0.5, 1, 9, NaN, Infinity, -Infinity], [0, 1], "sequential");
+  assert.deepEqual([...at], [0, 0, 128, 255, 255, 0, 255, 0]);
+});
+
+test("groups: each its own colour, then round again", () => {
+  const { groups } = palettes(THEME);
+  const at = indices([0, 1, 7, 8, -1], [0, 1], "groups");
+  assert.deepEqual([...at], [0, 1, 7, 0, 7]);
+  assert.equal(new Set(at.slice(0, 3).map((i) => groups[i])).size, 3);
+  assert.equal(groups[0], pack(parseColour(GROUPS[0])));
+});
+
+test("images of one hue lie over what is there, the others are opaque", () => {
+  assert.deepEqual(imageHue("sequential", THEME), THEME.forward);
+  assert.deepEqual(imageHue("reverse", THEME), THEME.reverse);
+  assert.equal(imageHue("diverging", THEME), null);
+});

@@ -1,0 +1,238 @@
+"""The Jacobian volume panel without a browser: its numbers are the engine's, three ways."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import flowviz.panels
+from flowviz.flows import catalog, check
+from flowviz.panels.jacobian_volume import (
+    JacobianVolume,
+    look,
+    polygon_area,
+    structure_in_words,
+    volume_in_words,
+)
+from flowviz.panels.parts.flow_choice import make_flow
+from flowviz.pictures import grid_trace
+from flowviz.widgets.readouts import format_number
+
+
+@pytest.fixture
+def panel():
+    made = JacobianVolume(cells=12)
+    yield made
+    made.close()
+
+
+def settle(panel: JacobianVolume) -> JacobianVolume:
+    assert panel.jobs.wait(60), "the panel did not come to rest"
+    return panel
+
+
+def test_the_registry_makes_it(panel):
+    entry = flowviz.panels.entry("jacobian_volume")
+    assert entry.load() is JacobianVolume
+    assert (panel.title, panel.summary) == (entry.title, entry.summary)
+
+
+@pytest.mark.parametrize("name", ["real_nvp", "planar", "radial", "maf", "rq_spline_coupling"])
+def test_the_three_ways_agree_and_the_area_does_better_as_the_square_shrinks(name):
+    flow = catalog.make(name, layers=3, seed=1).double().eval()
+    for parameter in flow.parameters():
+        parameter.data.mul_(2)
+    point = [(0.7, -0.4)]
+    wide, small = look(flow, point, 0.4), look(flow, point, 0.02)
+    u = torch.tensor(point[0], dtype=torch.float64)
+    reference = torch.autograd.functional.jacobian(lambda u: flow(u)[0], u)
+    torch.testing.assert_close(small.whole, reference, atol=1e-10, rtol=0)
+    product = small.jacobians[2] @ small.jacobians[1] @ small.jacobians[0]
+    torch.testing.assert_close(product, reference, atol=1e-10, rtol=0)
+    for layer in range(4):
+        analytic, autodiff, area = small.three_ways(layer)
+        assert autodiff == pytest.approx(analytic, abs=1e-9)
+        assert area == pytest.approx(analytic, abs=2e-3)
+    error = [abs(c.three_ways(0)[2] - c.three_ways(0)[0]) for c in (wide, small)]
+    assert error[1] < error[0]
+
+
+def test_the_predicted_outline_is_the_image_s_linearisation():
+    flow = catalog.make("planar", layers=2, seed=3).double()
+    image, predicted = look(flow, [(0.3, 0.2)], 0.02).shapes()
+    np.testing.assert_allclose(image.states, predicted.states, atol=1e-3)
+    assert image.states.shape == predicted.states.shape == (3, 1, 64, 2)
+
+
+def test_polygon_area_of_a_known_shape():
+    square = torch.tensor([[0.0, 0], [3, 0], [3, 2], [0, 2]])
+    assert polygon_area(square) == polygon_area(square.flip(0)) == 6
+
+
+def test_cells_have_the_engine_s_values(panel):
+    flow = make_flow(panel.settings)
+    expected = grid_trace(flow, 3.0, 12)
+    (grid,) = panel.stage.grids
+    np.testing.assert_allclose(grid.states, expected.corners, atol=1e-6)
+    np.testing.assert_allclose(grid.values, expected.total(), atol=1e-6)
+    panel.settings.per = "layer"
+    settle(panel)
+    (grid,) = panel.stage.grids
+    np.testing.assert_allclose(grid.values[1:], expected.logabsdet, atol=1e-6)
+    assert (grid.values[0] == 0).all()
+    assert grid.value_range[0] == -grid.value_range[1]
+
+
+def test_readouts_are_those_numbers(panel):
+    flow = make_flow(panel.settings)
+    for layer in (0, 2):
+        panel.settings.layer = layer
+        settle(panel)
+        numbers = look(flow, panel.settings.point, panel.settings.side).three_ways(layer)
+        shown = [panel.analytic.text, panel.autodiff.text, panel.area.text]
+        assert shown == [format_number(number) for number in numbers]
+        assert panel.layer_choice.value == layer
+    total = look(flow, panel.settings.point, 0.5).logabsdet.sum()
+    assert panel.waterfall.label.endswith(f"sum {format_number(float(total))}")
+
+
+def test_a_layer_s_matrix_shows_its_structure(panel):
+    panel.settings.layer = 1
+    settle(panel)
+    assert "lower triangular" in panel.structure.text
+    assert panel.matrix.label.count("0,") + panel.matrix.label.count(" 0") >= 1
+    panel.settings.layer = 2
+    settle(panel)
+    assert "upper triangular" in panel.structure.text
+    panel.settings.update({"flow": "planar", "layers": 2, "layer": 2})
+    settle(panel)
+    assert "identity plus rank one" in panel.structure.text
+    panel.settings.layer = 0
+    settle(panel)
+    assert "dense" in panel.structure.text
+
+
+def test_structure_in_words():
+    J = torch.tensor([[2.0, 0], [0, 3]])
+    eye = torch.eye(2, dtype=torch.bool)
+    assert structure_in_words(eye, J, rank_one=False).startswith("diagonal")
+    w, v = torch.tensor([1.0, 2.0]), torch.tensor([[0.5], [1.0]])
+    words = structure_in_words(eye | ~eye, torch.eye(2) + v * w, rank_one=True)
+    assert "singular values 2.50 and" in words
+
+
+def test_nice_couplings_are_exactly_neutral_and_said_to_keep_volume(panel):
+    panel.state = dict(panel.presets[1][1])
+    settle(panel)
+    (grid,) = panel.stage.grids
+    assert (grid.values == 0).all()
+    assert "preserves volume: log|det J| = 0 everywhere" in panel.volume.text
+    panel.settings.layer = 0
+    settle(panel)
+    assert "NICE as a whole preserves volume" in panel.volume.text
+
+
+def test_volume_in_words():
+    assert "preserves volume" in volume_in_words(torch.zeros(3, 3))
+    assert "every area by 2.00" in volume_in_words(torch.full((3, 3), float(np.log(2))))
+    words = volume_in_words(torch.tensor([[float(np.log(0.5))], [float(np.log(3))]]))
+    assert "by 0.500 where it squeezes most, by 3.00" in words
+
+
+def test_check_every_cell_is_the_engine_s_check_and_goes_stale(panel):
+    assert panel.errors["logabsdet"].text == "–"
+    panel.controls["check"].click()
+    settle(panel)
+    lines = torch.linspace(-3, 3, 13)
+    centres = (lines[1:] + lines[:-1]) / 2
+    result = check(panel.model.flow.transform, torch.cartesian_prod(centres, centres))
+    assert panel.errors["logabsdet"].text == format_number(result.logabsdet)
+    assert panel.errors["round_trip"].text == format_number(result.round_trip)
+    assert result.logabsdet < 1e-4
+    assert "144 cells" in panel.checked.text
+    panel.settings.per = "layer"  # the same flow, coloured otherwise
+    settle(panel)
+    assert panel.errors["logabsdet"].text != "–"
+    panel.settings.spread = 1.0
+    settle(panel)
+    assert panel.errors["logabsdet"].text == "–"
+
+
+def test_dragging_the_cursor_sends_the_square_and_not_the_grid(panel):
+    sent = []
+    panel.stage.observe(lambda change: sent.append(change["name"]))
+    panel.settings.point = [(-0.5, 0.25)]
+    settle(panel)
+    assert "shapes" in sent and "grids" not in sent
+    np.testing.assert_allclose(panel.stage.shapes[0].states[0, 0].mean(0), [-0.5, 0.25], atol=1e-5)
+    assert "(-0.50, 0.25)" in panel.stage.description
+
+
+def test_training_changes_the_grid_and_a_link_brings_it_back(panel):
+    start = panel.stage.grids[0].states.copy()
+    panel.settings.update({"batch": 64, "trained": 8, "layer": 3, "position": 1.5})
+    settle(panel)
+    assert not np.allclose(panel.stage.grids[0].states, start, atol=1e-4)
+    assert "8 training steps" in panel.volume.text
+    again = JacobianVolume()
+    assert again.restore(panel.link()) == []
+    settle(again)
+    assert again.state == panel.state
+    np.testing.assert_allclose(again.stage.grids[0].states, panel.stage.grids[0].states, atol=1e-5)
+    assert again.stage.position == 1.5 and again.layer_choice.value == 3
+    again.close()
+
+
+def test_a_layer_that_the_flow_does_not_have_is_the_whole_flow(panel):
+    panel.restore("layer=150")
+    settle(panel)
+    assert panel.layer_choice.value == 0
+    assert "whole flow" in panel.structure.text
+    with pytest.raises(ValueError, match="layer"):
+        panel.state = {"layer": 1000}
+
+
+def test_particles_and_contours_come_and_go(panel):
+    panel.settings.update({"particles": True, "contours": True})
+    settle(panel)
+    assert panel.stage.particles and panel.stage.contours
+    panel.settings.update({"particles": False, "contours": False, "layers": 2})
+    settle(panel)
+    assert not panel.stage.particles and not panel.stage.contours
+
+
+@pytest.mark.parametrize("index", range(len(JacobianVolume.presets)))
+def test_presets_are_valid(index, panel):
+    JacobianVolume.State.check(JacobianVolume.presets[index][1])
+    values = {**JacobianVolume.presets[index][1], "trained": 0}
+    panel.state = values
+    settle(panel)
+    assert panel._message.text == ""
+
+
+def test_every_flow_of_the_catalogue_draws(panel):
+    for flow in JacobianVolume.State.flow.options:
+        panel.settings.update({"flow": flow, "layers": 2})
+        settle(panel)
+        assert panel._message.text == "", flow
+        assert np.isfinite(panel.stage.grids[0].values).all(), flow
+
+
+def test_the_code_runs_and_prints_the_numbers_of_the_panel(panel, capsys):
+    panel.settings.update({"flow": "planar", "layers": 2, "layer": 2, "adjustments": {"2.b": 0.5}})
+    settle(panel)
+    exec(panel.code(), {})
+    printed = capsys.readouterr().out
+    value = float(panel.analytic.text.replace("−", "-"))
+    formula, autodiff = (float(n) for n in re.findall(r"tensor\(\[?(-?[\d.]+)", printed))
+    assert formula == pytest.approx(value, abs=1e-3) == autodiff
+
+
+def test_hidden_controls_are_out_of_sight():
+    panel = JacobianVolume(hide=["layer", "check", "cells"], cells=12)
+    for name in ("layer", "check", "cells"):
+        assert "fv-hidden" in panel.controls[name]._dom_classes
+    panel.close()

@@ -1,0 +1,236 @@
+"""Choosing a target, without a browser: every way in, and every way to go wrong."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timezone
+
+import numpy as np
+import pytest
+import torch
+
+import flowviz
+from flowviz import targets
+from flowviz.panels.parts.target_choice import MOST_POINTS, TargetChoice, TargetState
+from flowviz.widgets.controls import Controls
+
+
+class Choosing:
+    """The part with a state and controls of its own, as a panel has them."""
+
+    def __init__(self, **state):
+        self.messages = []
+        self.settings = TargetState(**state)
+        self.controls = Controls(self.settings)
+        self.choice = TargetChoice(
+            self.settings, self.controls, lambda text, kind: self.messages.append((text, kind))
+        )
+        self.points = self.choice._points_box
+
+    def upload(self, name, content):
+        size = len(content)
+        file = {"name": name, "type": "text/csv", "size": size, "content": memoryview(content)}
+        self.points._file.value = (file | {"last_modified": datetime.now(timezone.utc)},)
+
+    @property
+    def words(self):
+        return self.points._words.text
+
+
+@pytest.fixture
+def made():
+    return Choosing
+
+
+def density_of(code):
+    """What the lines of ``code`` call ``target``, as its density at some points."""
+    names = {"flowviz": flowviz}
+    exec(code, names)
+    return names["target"].log_prob(torch.tensor([[0.3, -1.0], [2.0, 0.5]]))
+
+
+def test_every_name_is_offered_and_made(made):
+    chooser = made()
+    offered = chooser.settings.fields()["target"].options
+    assert list(offered) == [*targets.names(), "points", "formula"]
+    for name in targets.names():
+        chooser.controls["target"].value = name
+        assert chooser.settings.target == name
+        assert chooser.choice.target() is targets.make(name)
+        assert chooser.choice.code() == f"target = flowviz.targets.make({name!r})"
+
+
+def test_the_boxes_show_only_where_they_count(made):
+    chooser = made()
+    formula, points = chooser.choice._formula_box, chooser.points.widget
+    assert (formula.layout.display, points.layout.display) == ("none", "none")
+    chooser.settings.target = "formula"
+    assert (formula.layout.display, points.layout.display) == (None, "none")
+    chooser.settings.target = "points"
+    assert (formula.layout.display, points.layout.display) == ("none", None)
+
+
+def test_a_formula_makes_its_density(made):
+    chooser = made(target="formula", formula="-(x^2 + 4*y^2)/2")
+    x = torch.tensor([[0.5, 0.25], [-1.0, 1.0]])
+    given = chooser.choice.target().log_density(x)
+    assert torch.allclose(given, -(x[:, 0] ** 2 + 4 * x[:, 1] ** 2) / 2, atol=1e-4)
+    assert chooser.choice.error == ""
+    same = chooser.choice.target()
+    chooser.controls["formula"].value = "-abs(x) - abs(y)"
+    assert chooser.choice.target() is not same
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["__import__('os').system('x')", "x +", "", "9^9^9^9^x", "().__class__", "exp(exp(exp(x*9)))"],
+)
+def test_a_bad_formula_is_explained_under_it_and_the_last_good_target_stays(made, formula):
+    chooser = made(target="formula", formula="-(x^2 + y^2)/2")
+    good = chooser.choice.target()
+    chooser.settings.formula = formula
+    assert chooser.choice.target() is good
+    assert chooser.choice.error
+    assert chooser.choice._formula_error.text == chooser.choice.error
+    assert chooser.choice._formula_error.layout.display is None
+    assert chooser.choice.code() == "target = flowviz.targets.from_formula('-(x^2 + y^2)/2')"
+    chooser.settings.formula = "-x^2 - y^2"
+    assert chooser.choice.error == ""
+    assert chooser.choice._formula_error.layout.display == "none"
+
+
+def test_a_bad_formula_points_at_the_place(made):
+    chooser = made(target="formula", formula="-x^2 - q*y")
+    assert "'q' is not known here" in chooser.choice.error
+    assert "\n  -x^2 - q*y\n         ^ column 8" in chooser.choice.error
+    assert '<div role="alert">' in chooser.choice._formula_error.value
+
+
+def test_an_error_goes_to_the_panel_where_the_box_is_hidden(made):
+    chooser = made(target="formula", formula="x +", hide=["formula"])
+    assert chooser.messages == [(chooser.choice.error, "error")]
+
+
+def test_no_points_keep_the_target_and_ask_for_some(made):
+    chooser = made(target="points")
+    assert chooser.choice.target() is targets.make("eight_gaussians")
+    assert chooser.choice.code() == "target = flowviz.targets.make('eight_gaussians')"
+    assert "Draw points" in chooser.words
+
+
+def test_drawn_points_become_the_target(made):
+    chooser = made(target="points")
+    drawn = np.random.default_rng(0).normal([1, -2], 0.3, (200, 2)).astype(np.float32)
+    chooser.points._stage.drawn = drawn
+    target = chooser.choice.target()
+    assert np.allclose(target.points, drawn, atol=6e-4)
+    assert chooser.words.startswith("200 points.")
+    # the state holds them, and brings them back to another stage
+    other = made(**chooser.settings.to_dict())
+    assert np.allclose(other.points._stage.drawn, drawn, atol=6e-4)
+    assert torch.equal(other.choice.target().points, target.points)
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ([(1.0, 2.0)], "One point has no density: at least two different ones are needed."),
+        ([(1.0, 2.0)] * 5, "All 5 points are equal: at least two different ones are needed."),
+    ],
+)
+def test_points_that_have_no_density(made, points, words):
+    chooser = made(target="points")
+    before = chooser.choice.target()
+    chooser.points._stage.drawn = points
+    assert chooser.words == f"{words} The target before is kept."
+    assert chooser.choice.target() is before
+
+
+def test_a_csv_becomes_the_target(made):
+    chooser = made()
+    rows = np.random.default_rng(1).normal(size=(50, 2)) * [3, 100] + [5, -20]
+    text = "name;width;height\n" + "\n".join(f"a;{x:.4f};{y:.4f}" for x, y in rows)
+    chooser.upload("my data.csv", text.encode())
+    assert chooser.settings.target == "points"
+    taken = np.array(chooser.settings.points)
+    assert np.allclose(taken, (rows - rows.mean(0)) / rows.std(0), atol=1e-3)
+    assert "Read from my data.csv: Width and height" in chooser.words
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "the table is empty"),
+        (b"x,y\n1,2\n3,\n4,5\n", "line 3, column 'y': a value is missing"),
+        (b"x,y\n1,2\n3,nan\n4,5\n", "line 3, column 'y': 'nan' is not a number"),
+        (b"x,y\n1,2\n3,tall\n4,5\n", "line 3, column 'y': 'tall' is not a number"),
+        (b"x,y\n", "a header, but no rows"),
+        (b"x,y\n1,2\n", "one point has no density"),
+        (b"x,y\n1,2\n1,2\n", "all 2 points are equal"),
+        (b"only\n1\n2\n", "two columns must hold numbers"),
+        (b"\x89PNG\0\0", "not a text file"),
+    ],
+)
+def test_a_bad_table_changes_nothing_and_is_explained(made, content, words):
+    chooser = made(target="two_moons")
+    before = chooser.settings.to_dict()
+    chooser.upload("bad.csv", content)
+    assert chooser.settings.to_dict() == before
+    assert words in chooser.words
+    assert chooser.words.startswith("Nothing was taken from bad.csv")
+
+
+def test_pasted_rows_are_data_and_never_a_path(made, tmp_path):
+    chooser = made(target="points")
+    chooser.points._table.value = "1, 2\n3, 5\n4, 4\n"
+    assert len(chooser.settings.points) == 3
+    file = tmp_path / "secret.csv"
+    file.write_text("1,2\n3,4\n")
+    before = chooser.settings.points
+    chooser.points._table.value = str(file)
+    assert chooser.settings.points == before
+    assert "Nothing was taken" in chooser.words
+
+
+def test_a_million_rows_are_subsampled_and_said_so(made):
+    rows = np.random.default_rng(2).normal(size=(1_000_000, 2))
+    chooser = made()
+    text = io.BytesIO()
+    np.savetxt(text, rows, fmt="%.2f", delimiter=",")
+    chooser.upload("big.csv", text.getvalue())
+    assert len(chooser.settings.points) == MOST_POINTS
+    assert "of 1,000,000 points are used" in chooser.words
+    assert f"{MOST_POINTS:,} of 100,000 points are kept" in chooser.words
+    spread = np.array(chooser.settings.points).std(0)
+    assert np.allclose(spread, 1, atol=0.08)
+
+
+def test_many_drawn_points_are_subsampled_and_said_so(made):
+    chooser = made(target="points")
+    chooser.points._stage.drawn = np.random.default_rng(3).normal(size=(5_000, 2))
+    assert len(chooser.settings.points) == MOST_POINTS
+    assert "2,000 of 5,000 drawn points are used" in chooser.words
+
+
+def test_values_far_out_are_left_out_and_said_so(made):
+    rows = np.zeros((40_000, 2))
+    rows[::2] = 1
+    rows[0] = 1e9
+    chooser = made()
+    chooser.upload("far.csv", "\n".join(f"{x},{y}" for x, y in rows).encode())
+    assert len(set(chooser.settings.points)) == 2
+    assert "1 farther out than 100 deviations are left out" in chooser.words
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"target": "banana"},
+        {"target": "formula", "formula": "-(x^2 + 4*y^2)/2"},
+        {"target": "points", "points": [(0.5, 1.25), (-1.125, 2), (0.75, -1)] * 20},
+    ],
+)
+def test_the_code_makes_the_same_target(made, state):
+    chooser = made(**state)
+    x = torch.tensor([[0.3, -1.0], [2.0, 0.5]])
+    assert torch.equal(density_of(chooser.choice.code()), chooser.choice.target().log_prob(x))

@@ -1,0 +1,67 @@
+"""Binder's way: a notebook server with Voila as its extension, started by our own script."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+from pathlib import Path
+
+import pytest
+
+from flowviz.serving.paths import TEMPLATE
+from flowviz.widgets.charts import bundle
+from tests.conftest import free_port
+from tests.serving.test_pages import fetch
+
+ROOT = Path(__file__).parents[2]
+INSTALLED = Path(sys.prefix) / "share/jupyter/voila/templates/flowviz"
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    """A server as Binder starts it."""
+    port = free_port()
+    log = tmp_path_factory.mktemp("hosted") / "log"
+    command = [ROOT / "binder/start", sys.executable, "-m", "jupyter", "server", "--no-browser"]
+    options = ["--allow-root", f"--ServerApp.port={port}", "--IdentityProvider.token=letmein"]
+    process = subprocess.Popen(
+        [*command, *options],
+        cwd=ROOT,
+        env={**os.environ, "REPO_DIR": str(ROOT)},
+        stdout=log.open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    url = f"http://localhost:{port}"
+    for _ in range(300):
+        try:
+            fetch(f"{url}/api")
+            break
+        except urllib.error.URLError:
+            time.sleep(0.2)
+    yield url
+    process.terminate()
+    process.wait(timeout=30)
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.mark.skipif(not INSTALLED.exists(), reason="flowviz is not installed, only on the path")
+def test_the_template_is_installed_where_voila_looks():
+    assert {p.name for p in TEMPLATE.iterdir()} <= {p.name for p in INSTALLED.iterdir()}
+
+
+@pytest.mark.skipif(not INSTALLED.exists(), reason="flowviz is not installed, only on the path")
+def test_the_dashboard_is_our_page_there_too(origin):
+    evil = "theme=%22%3E%3Cscript%3Eevil()%3C/script%3E&template=nonsense"
+    reply = fetch(f"{origin}/voila/render/notebooks/dashboard.ipynb?{evil}&token=letmein")
+    assert reply.status == 200
+    assert "Starting a kernel…" in reply.text and "fv-loading" in reply.text
+    assert "vnd.jupyter.widget-view+json" in reply.text
+    assert "evil()" not in reply.text and "cdn." not in reply.text
+    assert f'"{bundle.CONFIG_KEY}": "{bundle.path()}"' in reply.text
+
+
+def test_plotly_comes_by_url_there_too(origin):
+    assert fetch(f"{origin}/{bundle.path()}").body == bundle.module()

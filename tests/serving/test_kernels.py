@@ -1,0 +1,138 @@
+"""Kernels end some time after their page is gone, and not before."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+
+from flowviz.serving.kernels import OwnKernelSpecManager, ReapingKernelManager
+from flowviz.serving.websocket import PromptWebsocketConnection
+
+GRACE = 0.6
+
+
+def with_kernel(check, manager_class=ReapingKernelManager, **options) -> None:
+    """Run ``check(manager, kernel_id)`` with a real kernel."""
+
+    async def run() -> None:
+        manager = manager_class(kernel_spec_manager=OwnKernelSpecManager(), **options)
+        try:
+            await check(manager, await manager.start_kernel(kernel_name="python3"))
+        finally:
+            await manager.shutdown_all(now=True)
+
+    # In a thread of its own: an open browser has an event loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run()).result()
+
+
+async def gone(manager: ReapingKernelManager, kernel_id: str) -> bool:
+    """Whether the kernel ends soon after the grace."""
+    for _ in range(50):
+        if kernel_id not in manager:
+            return True
+        await asyncio.sleep(GRACE / 10)
+    return False
+
+
+def test_a_closed_page_ends_its_kernel():
+    async def check(manager, kernel_id):
+        manager.notify_connect(kernel_id)
+        process = manager.get_kernel(kernel_id).provisioner.process
+        await asyncio.sleep(1.5 * GRACE)
+        assert kernel_id in manager, "it was ended while its page was there"
+        manager.notify_disconnect(kernel_id)
+        assert kernel_id in manager
+        assert await gone(manager, kernel_id)
+        assert process.poll() is not None
+
+    with_kernel(check, grace=GRACE, connect_within=GRACE)
+
+
+def test_reconnecting_within_the_grace_keeps_the_kernel():
+    async def check(manager, kernel_id):
+        manager.notify_connect(kernel_id)
+        manager.notify_disconnect(kernel_id)
+        await asyncio.sleep(GRACE / 2)
+        manager.notify_connect(kernel_id)
+        await asyncio.sleep(1.5 * GRACE)
+        assert kernel_id in manager
+
+    with_kernel(check, grace=GRACE, connect_within=GRACE)
+
+
+def test_one_of_two_pages_keeps_the_kernel():
+    async def check(manager, kernel_id):
+        manager.notify_connect(kernel_id)
+        manager.notify_connect(kernel_id)
+        manager.notify_disconnect(kernel_id)
+        await asyncio.sleep(1.5 * GRACE)
+        assert kernel_id in manager
+
+    with_kernel(check, grace=GRACE, connect_within=GRACE)
+
+
+def test_a_visitor_who_never_came_leaves_no_kernel():
+    async def check(manager, kernel_id):
+        assert await gone(manager, kernel_id)
+
+    with_kernel(check, grace=GRACE, connect_within=GRACE)
+
+
+def test_without_the_reaper_such_a_kernel_stays():
+    """The stock manager does leak; otherwise ours would prove nothing."""
+
+    async def check(manager, kernel_id):
+        manager.notify_connect(kernel_id)
+        manager.notify_disconnect(kernel_id)
+        await asyncio.sleep(2 * GRACE)
+        assert kernel_id in manager
+
+    with_kernel(check, AsyncMappingKernelManager)
+
+
+def test_the_kernel_is_this_python(tmp_path, monkeypatch):
+    foreign = tmp_path / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    (foreign / "kernel.json").write_text('{"argv": ["/usr/bin/other"], "display_name": "other"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    specs = OwnKernelSpecManager()
+    assert list(specs.find_kernel_specs()) == ["python3"]
+    argv = specs.get_kernel_spec("python3").argv
+    assert argv[0] in (sys.executable, "python") and "ipykernel_launcher" in argv
+
+
+def test_the_websocket_sends_at_once(monkeypatch):
+    calls = []
+
+    class Handler:
+        def set_nodelay(self, on: bool) -> None:
+            calls.append(on)
+
+    monkeypatch.setattr(
+        "jupyter_server.services.kernels.connection.channels."
+        "ZMQChannelsWebsocketConnection.connect",
+        lambda self: calls.append("connected"),
+    )
+    connection = PromptWebsocketConnection.__new__(PromptWebsocketConnection)
+    monkeypatch.setattr(PromptWebsocketConnection, "websocket_handler", Handler())
+    PromptWebsocketConnection.connect(connection)
+    assert calls == [True, "connected"]
+
+
+@pytest.mark.parametrize("option", ["grace", "connect_within"])
+def test_the_times_are_configurable(option):
+    assert ReapingKernelManager.class_traits(config=True)[option]
+
+
+def test_kernels_compute_on_one_thread_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    spec = OwnKernelSpecManager().get_kernel_spec("python3")
+    assert spec.env["OMP_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    spec = OwnKernelSpecManager().get_kernel_spec("python3")
+    assert spec.env["OMP_NUM_THREADS"] == "3"

@@ -1,0 +1,139 @@
+"""What is committed of the notebooks. That they run is shown by nbval, in the same pytest run."""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from flowviz import exercises
+from flowviz.serving import paths
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if path.name[:2].isdigit()]
+CHECKED = "# NBVAL_CHECK_OUTPUT"
+ABSOLUTE = re.compile(r"(?<![\w.:/])/(home|root|work|tmp|usr|opt|Users|var)/|\b[A-Z]:\\\\")
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def code(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_the_plain_pytest_command_runs_the_notebooks(pytestconfig):
+    options = pytestconfig.option
+    assert options.nbval_lax and options.nbval_current_env
+    assert options.nbval_cell_timeout <= 120
+    assert "notebooks" in pytestconfig.getini("testpaths")
+    assert {"dashboard", "index"} < {path.stem for path in NOTEBOOKS} and LESSONS
+
+
+@each_notebook
+def test_only_deterministic_outputs_are_committed(path):
+    notebook = read(path)
+    assert "widgets" not in notebook.metadata, "saved widget state: a figure leaves 5 MB there"
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert path.stat().st_size < 100_000
+    for cell in code(notebook):
+        checked = CHECKED in cell.source
+        assert bool(cell.outputs) == checked, cell.id
+        # nbval takes an output without a count for one that nobody produced.
+        assert (cell.execution_count is not None) == checked, cell.id
+        for output in cell.outputs:
+            assert output.output_type == "stream" and output.name == "stdout", cell.id
+
+
+@each_notebook
+def test_no_absolute_path_is_in_it(path):
+    for cell in read(path).cells:
+        text = cell.source + "".join(output.get("text", "") for output in cell.get("outputs", []))
+        assert not ABSOLUTE.search(text), cell.id
+
+
+@each_notebook
+def test_a_cell_holds_one_panel_at_most(path):
+    for cell in code(read(path)):
+        assert len(re.findall(r"panels\.\w+\(", cell.source)) <= 1, cell.id
+
+
+@each_lesson
+def test_a_lesson_has_the_form_of_the_course(path):
+    notebook = read(path)
+    sources = [cell.source for cell in code(notebook)]
+    assert sum("import " in source for source in sources) == 1, "one import cell"
+    assert "import " in sources[0]
+    words = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for part in (
+        "**Afterwards you can**",
+        "**Try.**",
+        "**Explain.**",
+        "# Where this",
+        "References",
+    ):
+        assert part in words.replace("## 6. ", "# "), part
+    assert sum("predict(" in source for source in sources) >= 1
+    assert sum("check(" in source for source in sources) == 3
+    assert words.count("<details>") == words.count("</details>") == 3
+    assert notebook.metadata.title == notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+
+
+@each_lesson
+def test_a_predictions_answer_is_folded_away_with_its_source(path):
+    for cell in code(read(path)):
+        if cell.source.startswith("predict("):
+            assert cell.metadata.jupyter.source_hidden is True, cell.id
+
+
+def tasks(path: Path) -> list[tuple[str, str]]:
+    """Each task cell's source with the code of the solution that is folded away below it."""
+    cells = read(path).cells
+    found = []
+    for task, below in pairwise(cells):
+        if task.cell_type == "code" and "\ncheck(" in task.source:
+            solution = re.search(r"<details>.*?```python\n(.*?)```", below.source, re.DOTALL)
+            assert solution, f"{task.id}: the solution belongs right below the task"
+            found.append((task.source, solution[1]))
+    return found
+
+
+@each_lesson
+def test_the_folded_solutions_pass_and_the_empty_tasks_are_open(path):
+    for task, solution in tasks(path):
+        written, _, call = task.rpartition("\ncheck(")
+        for source, verdict in ((written, "open"), (solution, "right")):
+            names = {"check": exercises.check, "math": math}
+            exec(source, names)
+            result = eval(f"check({call}", names)
+            assert result.verdict == verdict, result
+
+
+def test_the_lessons_use_every_exercise():
+    used = {
+        name
+        for path in LESSONS
+        for cell in code(read(path))
+        for name in re.findall(r'check\("(\w+)"', cell.source)
+    }
+    assert used == set(exercises.names())
+
+
+def test_the_index_lists_every_lesson_and_leads_nowhere_else():
+    links = re.findall(r"\]\((?!https?:)([^)]+)\)", read(FOLDER / "index.ipynb").cells[0].source)
+    assert {*links} == {path.name for path in LESSONS} | {"dashboard.ipynb"}
+
+
+def test_the_server_lists_the_lessons():
+    assert [path.name for path in paths.lessons()] == [path.name for path in LESSONS]

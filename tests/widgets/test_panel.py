@@ -1,0 +1,187 @@
+"""The panel base, by the demonstration panel: no browser and no kernel."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.widgets.demo_panel import Demo
+
+
+@pytest.fixture
+def panel():
+    made = Demo()
+    yield made
+    made.close()
+
+
+def test_first_refresh_names_everything(panel):
+    assert panel.refreshed == [frozenset(panel.settings.fields())]
+    assert panel.jobs.wait(2)
+    assert "4 layers" in panel.picture.value
+
+
+def test_state_round_trips_through_dict_json_link_and_file(panel, tmp_path):
+    panel.update(layers=7, rate=0.02, points=[(1, 2), (0.5, -1)], hide=["seed"])
+    state = panel.state
+    json.dumps(state)
+    others = [Demo(**state), Demo(), Demo(), Demo(), Demo()]
+    others[1].state = state
+    assert others[2].restore(panel.link()) == []
+    others[3].from_json(panel.to_json())
+    panel.save(tmp_path / "state.json")
+    others[4].load(tmp_path / "state.json")
+    for other in others:
+        assert other.state == state
+        other.close()
+
+
+def test_assigning_a_state_puts_the_rest_back_to_default(panel):
+    panel.state = {"layers": 7}
+    panel.state = {"rate": 0.01}
+    assert panel.state["layers"] == 4
+    assert panel.state["rate"] == 0.01
+
+
+def test_an_update_refreshes_once(panel):
+    panel.update(layers=7, rate=0.02)
+    assert panel.refreshed[1:] == [frozenset({"layers", "rate"})]
+
+
+def test_bad_state_is_refused_whole_and_said(panel):
+    before = panel.state
+    with pytest.raises(ValueError, match="layers=99 is not allowed: a whole number from 1 to 12"):
+        panel.state = {"rate": 0.02, "layers": 99}
+    assert panel.state == before
+    assert "layers=99" in panel._message.text
+    with pytest.raises(ValueError, match=r"no setting 'layer'.*target, layers"):
+        panel.update(layer=3)
+
+
+def test_hostile_link_gives_defaults_and_a_message(panel):
+    messages = panel.restore(
+        "layers=9&target=<script>alert(1)</script>&rate=nan&who=me&panel=x", ignore=["panel"]
+    )
+    assert len(messages) == 3
+    assert panel.state["layers"] == 9
+    assert panel.state["target"] == "ring"
+    assert "<script>" not in panel._message._body.value
+    assert "&lt;script&gt;" in panel._message._body.value
+    assert panel._message.layout.display is None
+    panel.message("")
+    assert panel._message.layout.display == "none"
+
+
+def test_controls_follow_state_and_state_follows_controls(panel):
+    slider = panel.controls["layers"]
+    panel.update(layers=9)
+    assert slider.value == 9
+    slider.value = 3
+    assert panel.state["layers"] == 3
+    assert panel.refreshed[-1] == frozenset({"layers"})
+    panel.controls["rate"].value = 0.03
+    assert panel.state["rate"] == 0.03
+
+
+def test_refused_control_values_go_back(panel):
+    text = panel.controls["formula"]
+    text.value = "x" * 600
+    assert text.value == panel.state["formula"] == "exp(-x^2)"
+    assert "at most 500 characters" in panel._message.text
+
+
+def test_hide_by_python_by_link_and_later(panel):
+    hidden = Demo(hide=["layers", "count"])
+    assert "fv-hidden" in hidden.controls["layers"]._dom_classes
+    assert "fv-hidden" in hidden.controls["count"]._dom_classes
+    assert "fv-hidden" not in hidden.controls["rate"]._dom_classes
+    assert hidden.link() == "hide=layers,count"
+    panel.restore("hide=rate,layers")
+    assert "fv-hidden" in panel.controls["rate"]._dom_classes
+    panel.update(hide=[])
+    assert "fv-hidden" not in panel.controls["rate"]._dom_classes
+    with pytest.raises(ValueError, match="names among target"):
+        Demo(hide="tarket")
+    hidden.close()
+
+
+def test_presets_are_whole_states_and_leave_what_is_hidden(panel):
+    assert panel.header.preset == -1
+    panel.update(rate=0.05, hide=["seed"])
+    panel.apply_preset(0)
+    assert panel.state["layers"] == 9
+    assert panel.state["rate"] == 0.003
+    assert panel.state["hide"] == ["seed"]
+    assert panel.header.preset == 0
+    panel.update(layers=8)
+    assert panel.header.preset == -1
+
+
+def test_preset_messages_from_the_page_are_checked(panel):
+    for content in ({"kind": "preset", "index": 7}, {"kind": "preset", "index": "0"}, "x", None):
+        panel.header._handle_custom_msg(content, [])
+    assert panel.state["layers"] == 4
+    panel.header._handle_custom_msg({"kind": "preset", "index": 0}, [])
+    assert panel.state["layers"] == 9
+
+
+def test_a_failing_refresh_is_told_and_the_panel_lives(panel, caplog):
+    panel.update(formula="1/0")
+    assert panel._message.text == "ZeroDivisionError: division by zero"
+    assert "Traceback" in caplog.text
+    panel.update(formula="x", layers=5)
+    assert panel.jobs.wait(2)
+    assert "5 layers" in panel.picture.value
+
+
+def test_job_starts_reports_and_stops(panel):
+    count = panel.controls["count"]
+    count.click()
+    count.click()  # a second press queues nothing
+    time.sleep(0.3)
+    assert panel.jobs.running
+    assert panel.note.text.startswith("step ")
+    panel.update(layers=6)  # the picture follows while the job runs
+    time.sleep(0.2)
+    assert "6 layers" in panel.picture.value
+    assert panel.jobs.stop(wait=2)
+    assert panel.note.text.startswith("stopped, step ")
+
+
+def test_line_and_code_bring_the_state_back(panel):
+    panel.update(layers=6, hide=["seed"])
+    line = "flowviz.panels.make('demo', layers=6, hide=['seed'])"
+    assert panel.python_line() == line
+    assert panel.header.line == f"import flowviz; {line}"
+    panel.header.code_shown = True
+    assert line in panel.header.code
+    panel.update(layers=2)
+    assert "layers=2" in panel.header.code
+
+
+def test_presenting_marks_the_panel(panel):
+    panel.header.presenting = True
+    assert "fv-present" in panel.widget._dom_classes
+    panel.header.presenting = False
+    assert "fv-present" not in panel.widget._dom_classes
+
+
+def test_displays_as_its_widget(panel):
+    bundle = panel._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.widget.model_id
+
+
+def test_close_stops_the_job_and_closes_every_widget():
+    import ipywidgets
+
+    before = set(ipywidgets.widget._instances)
+    panel = Demo()
+    panel.count()
+    time.sleep(0.05)
+    panel.close()
+    assert not panel.jobs.running
+    left = {key: w for key, w in ipywidgets.widget._instances.items() if key not in before}
+    assert not left, left

@@ -1,0 +1,39 @@
+"""The panels' registry: light, lazy, and of one mind with the panels."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from flowviz import panels
+
+
+def test_listing_imports_no_panel_and_no_torch():
+    script = (
+        "import sys; from flowviz import panels; assert len(panels.names()) >= 3\n"
+        "[panels.entry(n) for n in panels.names()]; dir(panels)\n"
+        "heavy = {'torch', 'plotly', 'ipywidgets'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+
+def test_unknown_names_list_the_known():
+    with pytest.raises(ValueError, match=r"no panel 'kl': the names are trajectories, jac"):
+        panels.make("kl")
+    with pytest.raises(AttributeError, match="NoPanel"):
+        panels.NoPanel  # noqa: B018
+
+
+@pytest.mark.parametrize("name", panels.names())
+def test_entry_and_panel_agree(name):
+    entry = panels.entry(name)
+    module, _, cls = entry.path.partition(":")
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not written yet")
+    panel = entry.load()
+    assert (panel.name, panel.title, panel.group) == (entry.name, entry.title, entry.group)
+    assert panel.summary == entry.summary
+    assert getattr(panels, cls) is panel
