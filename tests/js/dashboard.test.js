@@ -38,7 +38,9 @@ function page({ kernelStatus = 200 } = {}) {
   }
   const sockets = [];
   const timers = [];
+  const timeouts = [];
   const context = {
+    AbortSignal: { timeout: (ms) => timeouts.push(ms) },
     URL, Set, TextDecoder, DataView, ArrayBuffer, Number, JSON, String, Event,
     location: { href: "http://h:1/?panel=a&token=secret", reload() { context.reloaded = true; } },
     history: { state: null, replaceState(_, __, url) { context.address = String(url); } },
@@ -70,7 +72,8 @@ function page({ kernelStatus = 200 } = {}) {
     socket.on.open();
     return socket;
   };
-  return { context, notice: context.document.getElementById("fv-notice"), connect, timers, listeners };
+  const notice = context.document.getElementById("fv-notice");
+  return { context, notice, connect, timers, timeouts, listeners };
 }
 
 // A message as Jupyter's v1 protocol packs it: offsets, then channel and the four JSON parts.
@@ -95,6 +98,13 @@ function packed(type, content) {
 
 test("the token leaves the address", () => {
   assert.equal(page().context.address, "http://h:1/?panel=a");
+});
+
+test("a widget's code has a minute to start, other time limits stay", () => {
+  const { context, timeouts } = page();
+  context.AbortSignal.timeout(2000);
+  context.AbortSignal.timeout(500);
+  assert.deepEqual(timeouts, [60000, 500]);
 });
 
 test("a kernel that restarts or dies is told, with a way back", () => {
