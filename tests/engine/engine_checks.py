@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from flowviz.flows import Bijection, Flow, Inverse, catalog, check, jacobian
 from flowviz.flows.autoregressive.conditioners import Conditioner
@@ -178,16 +178,17 @@ def network_calls(flow: Flow, run: Callable[[], object]) -> int:
     """How many passes of networks are made, one after the other.
 
     A conditioner is one network, whatever it is made of; elsewhere a network is what a layer
-    calls ``network``. One that works through the coordinates in turn says so by its ``steps``.
+    calls ``network``. One that works through the coordinates in turn does so with its ``cell``.
     """
     calls = 0
 
-    def count(module: nn.Module, *_: object) -> None:
+    def count(*_: object) -> None:
         nonlocal calls
-        calls += getattr(module, "steps", 1)
+        calls += 1
 
     conditioners = [m for m in flow.modules() if isinstance(m, Conditioner)]
     inside = {m for c in conditioners for m in c.modules()}
+    conditioners = [getattr(c, "cell", c) for c in conditioners]
     networks = [
         module
         for name, module in flow.named_modules()

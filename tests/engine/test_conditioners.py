@@ -81,7 +81,7 @@ def test_network_passes_of_both_directions(dim: int) -> None:
     expected = {
         "separate_affine": (dim, 1),
         "attention_af": (dim, 1),
-        "recurrent_af": (dim * dim, dim),
+        "recurrent_af": (dim, dim),
         "block_coupling": (min(3, dim), 1),
     }
     for name, passes in expected.items():
@@ -185,23 +185,34 @@ def test_separate_networks_share_nothing_and_the_others_share() -> None:
 
 def test_the_cell_is_the_gated_recurrent_unit() -> None:
     cell = Cell(3, 6).double()
-    gru = nn.GRU(3, 6, batch_first=True).double()
-    single = nn.GRUCell(3, 6).double()
+    gru = nn.GRUCell(3, 6).double()
     for ours, theirs in (("from_token", "ih"), ("from_state", "hh")):
         for kind in ("weight", "bias"):
             value = getattr(getattr(cell, ours), kind)
-            getattr(gru, f"{kind}_{theirs}_l0").data.copy_(value)
-            getattr(single, f"{kind}_{theirs}").data.copy_(value)
+            getattr(gru, f"{kind}_{theirs}").data.copy_(value)
     tokens = points(5, 12).reshape(5, 4, 3)
-    states = cell(tokens)
-    assert torch.allclose(states, gru(tokens)[0], atol=1e-14)
-    state = None
-    for i in range(4):
-        state = single(tokens[:, i], state)
-        assert torch.allclose(states[:, i], state, atol=1e-14)
-    (states.square().sum() + gru(tokens)[0].square().sum()).backward()
-    assert torch.allclose(cell.from_state.weight.grad, gru.weight_hh_l0.grad)
-    assert torch.allclose(cell.from_token.weight.grad, gru.weight_ih_l0.grad)
+    mine, theirs = cell.start(tokens[:, 0]), None
+    for token in tokens.unbind(1):
+        mine, theirs = cell(cell.from_token(token), mine), gru(token, theirs)
+        assert torch.allclose(mine, theirs, atol=1e-14)
+    (mine.square().sum() + theirs.square().sum()).backward()
+    assert torch.allclose(cell.from_state.weight.grad, gru.weight_hh.grad)
+    assert torch.allclose(cell.from_token.weight.grad, gru.weight_ih.grad)
+
+
+@pytest.mark.parametrize("context", [0, 2])
+@pytest.mark.parametrize("order", [None, [2, 0, 3, 1]])
+def test_step_by_step_the_recurrent_network_gives_what_a_whole_pass_gives(
+    order: list[int] | None, context: int
+) -> None:
+    conditioner = Recurrent(4, 3, order=order, context=context).double()
+    z = points(6, 4)
+    features = points(6, context, seed=1) if context else None
+    whole, of_place = conditioner(z, features), conditioner.successive(features)
+    solved = torch.zeros_like(z)
+    for k, (j,) in enumerate(conditioner.groups):
+        assert torch.allclose(of_place(k, solved)[:, 0], whole[:, j], atol=1e-14)
+        solved = solved.index_copy(-1, torch.tensor([j]), z[:, [j]])
 
 
 # Attention

@@ -93,7 +93,7 @@ ENTRIES = (
         fast_inverse=False,
         jacobian="triangular",
         determinant_cost="O(D), after D steps",
-        inverse_cost="closed, D passes of D steps",
+        inverse_cost="closed, D steps",
         build=_affine(Recurrent),
         options=NETWORK,
     ),

@@ -71,17 +71,16 @@ def recurrent_tokens_not_shifted(patch: Patch) -> None:
 
 def recurrent_state_forgotten(patch: Patch) -> None:
     forward = Cell.forward
-
-    def wrong(self: Cell, tokens: Tensor) -> Tensor:
-        return forward(self, tokens.reshape(-1, 1, tokens.shape[-1])).reshape(
-            *tokens.shape[:-1], self.width
-        )
-
-    patch.setattr(Cell, "forward", wrong)
+    patch.setattr(Cell, "forward", lambda self, by_token, s: forward(self, by_token, 0 * s))
 
 
-def recurrent_steps_not_counted(patch: Patch) -> None:
-    _after_init(patch, Recurrent, lambda self: setattr(self, "steps", 1))
+def recurrent_state_forgotten_by_the_inverse(patch: Patch) -> None:
+    successive = Recurrent.successive
+    patch.setattr(
+        Recurrent,
+        "successive",
+        lambda self, context: lambda k, solved: successive(self, context)(0, solved),
+    )
 
 
 def recurrent_state_of_the_whole_batch(patch: Patch) -> None:
@@ -182,7 +181,7 @@ MUTATIONS = [
     (separate_networks_with_one_bias, "separate_affine"),
     (recurrent_tokens_not_shifted, "recurrent_af"),
     (recurrent_state_forgotten, "recurrent_af"),
-    (recurrent_steps_not_counted, "recurrent_af"),
+    (recurrent_state_forgotten_by_the_inverse, "recurrent_af"),
     (recurrent_state_of_the_whole_batch, "recurrent_af"),
     (recurrent_order_forgotten, "recurrent_af"),
     (attention_ahead_by_one, "attention_af"),
