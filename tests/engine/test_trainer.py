@@ -235,17 +235,22 @@ def test_any_optimiser_of_torch(kind: str) -> None:
 
 @pytest.mark.parametrize("direction", ["forward", "reverse"])
 def test_two_gaussians_are_learned(direction: str) -> None:
+    """By the divergence that is trained: where it is small the other can be anything."""
     target = TwoGaussians()
     flow = catalog.make("rq_spline_coupling", layers=3, hidden=(32, 32), seed=4)
-    objective = (
-        maximum_likelihood(target, 256) if direction == "forward" else variational(target, 256)
-    )
-    list(Trainer(flow, objective, learning_rate=5e-3).run(250, every=250))
-    torch.manual_seed(1)
-    x = target.sample(20_000)
+    forward = direction == "forward"
+    objective = maximum_likelihood(target, 256) if forward else variational(target, 256)
+    list(Trainer(flow, objective, learning_rate=1e-3).run(600, every=600))
+    generator = Generator().manual_seed(1)
     with torch.no_grad():
-        kl = float((target.log_density(x) - flow.log_prob(x)).mean())
-    assert -0.01 < kl < 0.12, f"KL(p* ‖ p) = {kl:.3f}"
+        if forward:
+            x = target.sample(20_000, generator)
+            kl = float((target.log_density(x) - flow.log_prob(x)).mean())
+        else:
+            x, log_prob = flow.rsample_and_log_prob(20_000, generator=generator)
+            kl = float((log_prob - target.log_density(x)).mean())
+    right = float((x[:, 0] > 0).float().mean())
+    assert -0.01 < kl < 0.12 and 0.3 < right < 0.7, f"{kl:.3f} nats, {right:.0%} on the right"
 
 
 def test_bad_settings() -> None:
