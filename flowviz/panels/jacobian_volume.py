@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from flowviz import panels
 from flowviz.flows import Bijection, Flow, catalog, check, jacobian
+from flowviz.panels.parts.flow_choice import flow_field
 from flowviz.panels.parts.flow_stage import FlowStage, beside, window_on, with_start
 from flowviz.panels.parts.forward_fit import ForwardFit, ForwardFitState
 from flowviz.pictures import GridTrace, grid_trace
@@ -40,9 +41,7 @@ class JacobianVolumeState(ForwardFitState):
     """What the panel can be set to."""
 
     buttons = ("check",)
-    flow = Choice(
-        "real_nvp", ForwardFitState.flow.options, label="Flow", help="The family of the layers"
-    )
+    flow = flow_field("real_nvp")
     spread = Real(
         2.5, 0.0, 4.0, step=0.1, label="Initial scale", help="Factor on the random start's weights"
     )

@@ -15,6 +15,7 @@ from flowviz import panels
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
 from flowviz.grid import Window
+from flowviz.panels.parts.flow_choice import flow_field
 from flowviz.panels.parts.flow_stage import FlowStage, beside, first, window_on, with_start
 from flowviz.panels.parts.forward_fit import ForwardFit, ForwardFitState
 from flowviz.pictures import carried_log_density
@@ -45,9 +46,7 @@ DENSITY_CELLS = 72
 class TrajectoriesState(ForwardFitState):
     """What the panel can be set to."""
 
-    flow = Choice(
-        "real_nvp", ForwardFitState.flow.options, label="Flow", help="The family of the layers"
-    )
+    flow = flow_field("real_nvp")
     layers = Integer(6, 1, 32, label="Layers", help="How many layers carry base to data")
     spread = Real(
         3.0, 0.0, 4.0, step=0.1, label="Initial scale", help="Factor on the random start's weights"

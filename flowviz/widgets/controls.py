@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from flowviz.widgets.layout import classed, stack
+from flowviz.widgets.menu import Menu
 from flowviz.widgets.slider import Slider
 from flowviz.widgets.state import Choice, Field, Integer, PanelState, Real, Text, Toggle
 
@@ -98,6 +99,9 @@ class Controls:
 
 def _make(field: Field) -> widgets.DOMWidget | None:
     common = {"description": field.label, "tooltip": field.text_help or field.label}
+    if isinstance(field, Choice) and field.headings:
+        entries = [(n, title, field.headings[n]) for n, title in field.options.items()]
+        return Menu(options=entries, value=field.initial, **common)
     if isinstance(field, Choice):
         options = [(title, name) for name, title in field.options.items()]
         return classed(widgets.Dropdown(options=options, **common), "fv-control")

@@ -89,6 +89,8 @@ class Choice(Field):
     Args:
         default: one of the names.
         options: the names, or a mapping from each name to the title that a person reads.
+        headings: a mapping from each name to the heading that a menu has it under; names of one
+            heading follow one another.
     """
 
     def __init__(
@@ -96,11 +98,13 @@ class Choice(Field):
         default: str,
         options: Iterable[str] | Mapping[str, str],
         *,
+        headings: Mapping[str, str] | None = None,
         label: str = "",
         help: str = "",
     ) -> None:
         titled = options if isinstance(options, Mapping) else {name: name for name in options}
         self.options: dict[str, str] = dict(titled)
+        self.headings = dict(headings or {})
         super().__init__(default, label=label, help=help)
 
     def coerce(self, value: Any) -> str:

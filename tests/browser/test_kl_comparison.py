@@ -192,8 +192,14 @@ def test_a_family_shows_only_the_settings_that_it_has(show):
     page.get_by_text("More settings").click()
     bins = page.locator(f"{PANEL} .fv-slider", has_text="Bins")
     bins.wait_for()
-    page.get_by_label("Flow", exact=True).select_option("Real NVP")
+    menu = page.get_by_label("Flow", exact=True)
+    heading = menu.locator("optgroup", has=page.locator("option", has_text="Planar CNF"))
+    assert heading.get_attribute("label") == "Continuous time"
+    menu.select_option("Real NVP")
     bins.wait_for(state="hidden")
+    page.get_by_text("Dinh, Sohl-Dickstein & Bengio 2017 · fast directions: both").wait_for()
+    page.get_by_role("button", name="Eight modes").click()
+    page.wait_for_function("menu => menu.value === 'rq_spline_coupling'", arg=menu.element_handle())
 
 
 def test_a_formula_is_checked_under_its_box(show):

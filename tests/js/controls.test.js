@@ -1,9 +1,10 @@
-// The arithmetic of sliders and thumbnails.
+// The arithmetic of sliders, menus and thumbnails.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
 import { moved } from "../../flowviz/widgets/gallery.js";
+import { underHeadings } from "../../flowviz/widgets/menu.js";
 import { position, stopsOf, typed, valueAt, written } from "../../flowviz/widgets/slider.js";
 
 const LOG = { min: 1e-4, max: 0.1, step: 0, log: true, whole: false };
@@ -46,6 +47,14 @@ test("values are written for people and read back", () => {
   assert.equal(typed("99", WHOLE), 12);
   assert.equal(typed("3.6", WHOLE), 4);
   for (const text of ["", "  ", "many", "1e999", "NaN"]) assert.equal(typed(text, REAL), null);
+});
+
+test("a menu's entries stand under their headings, in their order", () => {
+  const options = [["a", "A", "one"], ["b", "B", "one"], ["c", "C", "two"]];
+  assert.deepEqual(underHeadings(options), [
+    ["one", [["a", "A"], ["b", "B"]]],
+    ["two", [["c", "C"]]],
+  ]);
 });
 
 test("arrow keys walk the thumbnails", () => {

@@ -11,20 +11,30 @@ from flowviz.compute import device
 from flowviz.flows import Flow, catalog
 from flowviz.widgets.controls import Controls
 from flowviz.widgets.layout import classed, stack
+from flowviz.widgets.readouts import Note
 from flowviz.widgets.state import Choice, Integer, PanelState, Real
 
 WIDTHS = {"16,16": "16, 16", "32,32": "32, 32", "64,64": "64, 64", "128,128": "128, 128"}
 
 
-class FlowState(PanelState):
-    """The settings that name a flow and its start."""
+ENTRIES = {n: catalog.entry(n) for n in catalog.names() if catalog.entry(n).allows(2)}
 
-    flow = Choice(
-        "rq_spline_coupling",
-        {n: catalog.entry(n).title for n in catalog.names() if catalog.entry(n).allows(2)},
+
+def flow_field(default: str) -> Choice:
+    """The setting that names the family."""
+    return Choice(
+        default,
+        {name: entry.title for name, entry in ENTRIES.items()},
+        headings={name: entry.family for name, entry in ENTRIES.items()},
         label="Flow",
         help="The family of the layers",
     )
+
+
+class FlowState(PanelState):
+    """The settings that name a flow and its start."""
+
+    flow = flow_field("rq_spline_coupling")
     layers = Integer(4, 1, 32, label="Layers", help="How many layers carry base to data")
     hidden = Choice("64,64", WIDTHS, label="Network", help="Hidden widths of the conditioners")
     bins = Integer(8, 2, 32, label="Bins", help="Pieces of each spline")
@@ -67,9 +77,17 @@ def flow_controls(
     """The named controls, those out of sight that the chosen family does not have."""
     # In boxes: a widget of our own does not follow classes that come after its first display.
     boxes = {name: stack(controls[name]) for name in names}
+    family = Note()
+    if "flow" in boxes:
+        boxes["flow"].children += (family,)
 
     def show_options(_: Any = None) -> None:
-        options = catalog.entry(settings.flow).options
+        entry = catalog.entry(settings.flow)
+        family.show(
+            f"{entry.reference} · fast directions: {entry.directions_in_words()} · "
+            f"inverse, log-det: {entry.exactness_in_words()}"
+        )
+        options = entry.options
         for name in {"hidden", "bins"}.intersection(names):
             box = boxes[name]
             (box.remove_class if name in options else box.add_class)("fv-not-used")
