@@ -134,3 +134,28 @@ test("a page that slept does not skip the film", () => {
   player.advance(60_000);
   assert.ok(player.position < 1);
 });
+
+test("a layer of many states is one movement, at rest only at its ends", () => {
+  const player = new Player({ frames: 17, speed: 800, stretches: 8 });
+  player.play();
+  const seen = play(player, 3000);
+  assert.equal(seen.at(-1), 16);
+  const moving = seen.filter((p) => p > 0 && p < 8).length * 10;
+  assert.ok(Math.abs(moving - 800) <= 40, `a layer took ${moving} ms`);
+  for (const state of [2, 4, 6, 12]) {
+    assert.ok(seen.filter((p) => p === state).length <= 1, `rested on state ${state}`);
+  }
+  assert.ok(seen.filter((p) => p === 8).length * 10 >= 200, "no rest between two layers");
+});
+
+test("a layer of many states backwards, and shown state by state", () => {
+  const back = new Player({ frames: 17, speed: 800, stretches: 8, direction: "inverse" });
+  back.play();
+  const seen = play(back, 3000);
+  assert.ok(seen.every((p, i) => i === 0 || p <= seen[i - 1]));
+  assert.equal(back.position, 0);
+  const still = new Player({ frames: 9, speed: 800, stretches: 8 });
+  still.tweening = false;
+  still.play();
+  assert.deepEqual([...new Set(play(still, 2000))], [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+});

@@ -87,6 +87,9 @@ test("names of states and positions", () => {
   assert.equal(whereabouts(2.5, 4, []), "layer 2.5 of 4");
   assert.equal(whereabouts(2, 4, ["u", "a", "b", "c", "x"]), "layer 2 of 4 · b");
   assert.equal(whereabouts(2.1, 4, ["u", "a", "b", "c", "x"]), "layer 2.1 of 4 · c");
+  assert.equal(whereabouts(12, 16, [], 8), "layer 1.5 of 2");
+  assert.equal(whereabouts(8, 16, [], 8), "layer 1 of 2");
+  assert.deepEqual([0, 2, 8, 16].map((s) => symbol(s, 16, 8)), ["z₀ = u", "z(0.25)", "z₁", "z₂ = x"]);
   assert.equal(carried({ label: "Σ", values: [0, -2] }, 0.5), "Σ −1.00");
   assert.equal(carried(null, 0.5), "");
 });
@@ -97,6 +100,8 @@ test("few states have a thumbnail each, many are chosen evenly with both ends", 
   assert.equal(many.length, 9);
   assert.equal(many[0], 0);
   assert.equal(many.at(-1), 64);
+  assert.deepEqual(chosenStates(40, 8), [0, 8, 16, 24, 32, 40]);
+  assert.deepEqual(chosenStates(8, 8), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test("throttled calls: the first at once, then the newest", async () => {

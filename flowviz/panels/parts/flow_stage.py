@@ -24,6 +24,8 @@ BASE_WINDOW: Window = (-3.5, 3.5, -3.5, 3.5)
 FARTHEST = 20.0
 """A window grows no farther than this, however far a flow throws its points."""
 OUTLINE_CELLS = 96
+LAYER_TIME = 600.0
+"""Milliseconds."""
 
 
 class FlowStage:
@@ -97,6 +99,9 @@ class FlowStage:
         for stage, shown in ((self.stage, marks), (self.strip, small)):
             stage.window = window
             stage.state_names = ["base", *names]
+            stage.stretches = stretches
+            # A layer with a path of its own is to be seen on it.
+            stage.speed = LAYER_TIME if stretches == 1 else 2 * LAYER_TIME
             with stage.hold_trait_notifications():
                 # A kind that is not given goes: it may have another number of states.
                 for kind in ("images", "shapes"):

@@ -9,7 +9,7 @@ import { chosenStates } from "./strip.js";
 export const STATE = [
   "particles", "grids", "images", "contours", "fields", "paths", "shapes", "handles",
   "window", "title", "description", "state_names", "position", "playing", "speed", "loop",
-  "direction", "transport", "strip", "axes", "readout", "picked", "picking", "max_width",
+  "stretches", "direction", "transport", "strip", "axes", "readout", "picked", "picking", "max_width",
 ];
 
 function base64(data) {
@@ -62,10 +62,13 @@ export function fileName(title, ending) {
  *
  * Returns a promise of a PNG blob.
  */
-export function png({ scene, window, axes, strip, width, title, position, names, theme, tables }) {
+export function png({
+  scene, window, axes, strip, width, title, position, names, stretches, theme, tables,
+}) {
   const last = scene.frames - 1;
   const tiles = strip
-    ? chosenStates(last).map((state) => ({ position: state, caption: symbol(state, last) }))
+    ? chosenStates(last, stretches).map((state) => (
+      { position: state, caption: symbol(state, last, stretches) }))
     : [{ position, caption: "" }];
   const ratio = Math.max(globalThis.devicePixelRatio || 1, 2);
   const pad = 12;
@@ -108,7 +111,7 @@ export function png({ scene, window, axes, strip, width, title, position, names,
     context.fillStyle = theme.css.muted;
     context.font = `12px ${theme.font}`;
     context.textBaseline = "bottom";
-    context.fillText(whereabouts(position, last, names), pad, canvas.height / ratio - pad);
+    context.fillText(whereabouts(position, last, names, stretches), pad, canvas.height / ratio - pad);
   }
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no PNG came"))), "image/png");

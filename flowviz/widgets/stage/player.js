@@ -1,4 +1,4 @@
-// The clock of an animation: positions 0…K between states z_0…z_K, eased, dwelling on the states.
+// The clock of an animation: positions 0…K between states z_0…z_K, eased, dwelling after each layer.
 
 /** Cubic ease in–out: 0 → 0, 1/2 → 1/2, 1 → 1, at rest at both ends. */
 export function ease(t) {
@@ -10,7 +10,7 @@ export function easeInverse(s) {
   return s < 0.5 ? Math.cbrt(s / 4) : 1 - Math.cbrt((1 - s) / 4);
 }
 
-/** The part of a layer's time that is spent at rest on a state. */
+/** The part of a layer's time that is spent at rest after it. */
 const DWELL = 0.35;
 /** How many layers' time a loop rests at its end before it starts again. */
 const REST = 1.5;
@@ -18,11 +18,14 @@ const REST = 1.5;
 /**
  * Where the animation is, moved by `advance(milliseconds)`; it knows nothing of the page.
  *
- * direction "forward" plays base → data (0 → last), "inverse" plays data → base.
+ * direction "forward" plays base → data (0 → last), "inverse" plays data → base. A layer is
+ * `stretches` states long: one, or more where it has a path of its own.
  */
 export class Player {
-  constructor({ frames = 1, position = 0, speed = 600, loop = false, direction = "forward" } = {}) {
-    Object.assign(this, { frames, position, speed, loop, direction });
+  constructor({
+    frames = 1, position = 0, speed = 600, loop = false, direction = "forward", stretches = 1,
+  } = {}) {
+    Object.assign(this, { frames, position, speed, loop, direction, stretches });
     this.playing = false;
     this.tweening = true; // false: jump from state to state (prefers-reduced-motion)
     this.resting = 0; // milliseconds still to rest where it is
@@ -95,13 +98,14 @@ export class Player {
 
   /** Move along the eased path for at most `left` milliseconds; returns those used. */
   tween(left) {
-    const forward = this.sign > 0;
-    const from = forward ? Math.floor(this.position) : Math.ceil(this.position);
-    const done = easeInverse(Math.abs(this.position - from));
+    const layer = this.position / this.stretches;
+    const from = this.stretches * (this.sign > 0 ? Math.floor(layer) : Math.ceil(layer));
+    const done = easeInverse(Math.abs(this.position - from) / this.stretches);
     const used = Math.min(left, (1 - done) * this.speed);
     const t = done + used / this.speed;
-    if (t >= 1 - 1e-9) this.arrive(from + this.sign);
-    else this.position = from + this.sign * ease(t);
+    const way = this.sign * this.stretches;
+    if (t >= 1 - 1e-9) this.arrive(from + way);
+    else this.position = from + way * ease(t);
     return Math.max(used, 1e-3);
   }
 
@@ -110,7 +114,8 @@ export class Player {
     const next =
       this.sign > 0 ? Math.floor(this.position + near) + 1 : Math.ceil(this.position - near) - 1;
     this.arrive(Math.min(Math.max(next, 0), this.last));
-    if (this.playing) this.resting = this.speed * (1 + (this.atEnd ? REST : DWELL));
+    const rest = this.atEnd ? REST : DWELL / this.stretches;
+    if (this.playing) this.resting = this.speed * (1 / this.stretches + rest);
     return Math.min(left, 1e-3);
   }
 

@@ -140,6 +140,7 @@ class Stage(anywidget.AnyWidget):
     position = t.Float(0.0, help="0 (base) … K (data)").tag(sync=True, echo_update=False)
     playing = t.Bool(False).tag(sync=True, echo_update=False)
     speed = t.Float(600.0, help="milliseconds a layer").tag(sync=True)
+    stretches = t.Int(1, min=1, help="how many states a layer is long").tag(sync=True)
     loop = t.Bool(False).tag(sync=True)
     direction = t.Enum(
         ("forward", "inverse"), "forward", help="forward: base → data; inverse: data → base"

@@ -6,8 +6,8 @@ import { StageView } from "./view.js";
 const DEFAULTS = {
   particles: [], grids: [], images: [], contours: [], fields: [], paths: [], shapes: [],
   handles: [], window: [-4, 4, -4, 4], title: "", description: "", state_names: [], position: 0,
-  playing: false, speed: 600, loop: false, direction: "forward", clock: "", transport: true,
-  strip: false, axes: true, drawing: "off", drawn: null, probing: false, probe: null,
+  playing: false, speed: 600, loop: false, stretches: 1, direction: "forward", clock: "",
+  transport: true, strip: false, axes: true, drawing: "off", drawn: null, probing: false, probe: null,
   picking: false, picked: -1, readout: null, max_width: 0, held: null,
 };
 

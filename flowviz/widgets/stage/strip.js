@@ -9,8 +9,12 @@ import { symbol } from "./transport.js";
 const MOST = 9;
 const PARTICLES = 600;
 
-/** Which of the states 0…last have a thumbnail. */
-export function chosenStates(last) {
+/** Which of the states 0…last have a thumbnail: those after whole layers, if there are some. */
+export function chosenStates(last, stretches = 1) {
+  const layers = last / stretches;
+  if (stretches > 1 && layers >= MOST / 2) {
+    return chosenStates(layers).map((layer) => layer * stretches);
+  }
   if (last < MOST) return Array.from({ length: last + 1 }, (_, state) => state);
   return Array.from({ length: MOST }, (_, i) => Math.round((i * last) / (MOST - 1)));
 }
@@ -25,15 +29,16 @@ export class Strip {
     this.current = false; // whether the thumbnails show the present data
   }
 
-  setFrames(frames, names) {
+  setFrames(frames, names, stretches) {
     const last = frames - 1;
-    const key = JSON.stringify([frames, names]);
+    const key = JSON.stringify([frames, names, stretches]);
     if (key === this.key) return false;
     this.key = key;
     this.current = false;
-    this.tiles = chosenStates(last).map((state) => {
+    this.tiles = chosenStates(last, stretches).map((state) => {
       const picture = new Picture({ most: PARTICLES, legend: false });
-      const caption = names[state] ? `${symbol(state, last)}, ${names[state]}` : symbol(state, last);
+      const short = symbol(state, last, stretches);
+      const caption = names[state] ? `${short}, ${names[state]}` : short;
       const holder = make("div", { class: "fv-stage-thumb" }, picture.pixels, picture.marks);
       const button = make(
         "button",
@@ -41,7 +46,7 @@ export class Strip {
           type: "button", class: "fv-stage-tile", title: caption,
           "aria-label": `Go to ${caption}`, click: () => this.jump(state),
         },
-        make("span", { class: "fv-stage-symbol" }, symbol(state, last)), holder,
+        make("span", { class: "fv-stage-symbol" }, short), holder,
       );
       return { state, picture, holder, button };
     });

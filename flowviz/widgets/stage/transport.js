@@ -9,17 +9,20 @@ const PAUSE = "M3.5 2.5h3.2v11H3.5zM9.3 2.5h3.2v11H9.3z";
 const BACK = "M3 3h2v10H3zM13 3v10L6 8z";
 const ON = "M11 3h2v10h-2zM3 3v10l7-5z";
 
-/** z₀ = u, z₁, …, x = z_K: a state's symbol. */
-export function symbol(state, last) {
-  const digits = [...String(state)].map((d) => "₀₁₂₃₄₅₆₇₈₉"[d]).join("");
+/** z₀ = u, z₁, …, x = z_K: a state's symbol; z(1.5) half-way through a layer of many states. */
+export function symbol(state, last, stretches = 1) {
+  const layer = state / stretches;
+  if (!Number.isInteger(layer)) return `z(${Number(layer.toFixed(2))})`;
+  const digits = [...String(layer)].map((d) => "₀₁₂₃₄₅₆₇₈₉"[d]).join("");
   return state === 0 ? `z${digits} = u` : state === last ? `z${digits} = x` : `z${digits}`;
 }
 
 /** Where the animation is, as text: "layer 2.5 of 4 · coupling". */
-export function whereabouts(position, last, names) {
-  const whole = Math.abs(position - Math.round(position)) < 1e-6;
+export function whereabouts(position, last, names, stretches = 1) {
+  const layer = position / stretches;
+  const whole = Math.abs(layer - Math.round(layer)) < 1e-6;
   const name = names[Math.min(Math.ceil(position - 1e-6), last)];
-  const at = `layer ${whole ? Math.round(position) : position.toFixed(1)} of ${last}`;
+  const at = `layer ${whole ? Math.round(layer) : layer.toFixed(1)} of ${last / stretches}`;
   return name ? `${at} · ${name}` : at;
 }
 
@@ -62,11 +65,12 @@ export class Transport {
 
   /** Bring everything in line with the player. */
   update(player, names, readout) {
-    const { position, last, playing, direction } = player;
-    if (this.shown.last !== last) {
+    const { position, last, playing, direction, stretches } = player;
+    const layers = last / stretches;
+    if (this.shown.last !== last || this.shown.layers !== layers) {
       this.scrubber.max = last;
       this.ticks.replaceChildren(
-        ...Array.from({ length: last <= 32 ? last + 1 : 2 }, () => make("i")),
+        ...Array.from({ length: layers <= 32 ? layers + 1 : 2 }, () => make("i")),
       );
     }
     if (this.shown.playing !== playing) {
@@ -82,24 +86,24 @@ export class Transport {
     }
     this.scrubber.value = position;
     this.scrubber.style.setProperty("--fv-done", `${last > 0 ? (100 * position) / last : 0}%`);
-    const text = [whereabouts(position, last, names), carried(readout, position)]
+    const text = [whereabouts(position, last, names, stretches), carried(readout, position)]
       .filter(Boolean).join(" · ");
-    this.reserve(last, names, readout);
+    this.reserve(player, names, readout);
     if (this.shown.text !== text) {
       this.readout.textContent = text;
       this.scrubber.setAttribute("aria-valuetext", text);
     }
-    this.shown = { last, playing, direction, text };
+    this.shown = { last, layers, playing, direction, text };
   }
 
   /** Keep room for the longest text, so that nothing moves while it plays. */
-  reserve(last, names, readout) {
-    const key = JSON.stringify([last, names, readout]);
+  reserve({ last, stretches }, names, readout) {
+    const key = JSON.stringify([last, stretches, names, readout]);
     if (key === this.reserved) return;
     this.reserved = key;
     const longest = (texts) => Math.max(0, ...texts.map((text) => text.length));
     const states = Array.from({ length: last + 1 }, (_, state) => state);
-    const where = longest(states.map((s) => whereabouts(s - 0.5, last, names)));
+    const where = longest(states.map((s) => whereabouts(s - 0.5, last, names, stretches)));
     const value = longest(states.map((s) => carried(readout, s)));
     const characters = where + (value ? value + 3 : 0);
     this.readout.style.minWidth = `${Math.round(characters * 0.8)}ch`;

@@ -15,6 +15,9 @@ import { readTheme, watchTheme } from "./theme.js";
 import { throttle } from "./throttle.js";
 import { Transport, carried, whereabouts } from "./transport.js";
 
+/** The traits that the clock of the stage goes by. */
+const CLOCKWORK = ["speed", "loop", "direction", "stretches"];
+
 const SAVE = "M7 2h2v6h2.6L8 11.6 4.4 8H7zM2.5 12.5h11V14h-11z";
 const UNDO = "M6 3v2.4h3.2a4 4 0 1 1 0 8H5v-1.6h4.2a2.4 2.4 0 1 0 0-4.8H6v2.4L2.4 6.2z";
 const CLEAR = "M4.2 3 8 6.8 11.8 3 13 4.2 9.2 8l3.8 3.8-1.2 1.2L8 9.2 4.2 13 3 11.8 6.8 8 3 4.2z";
@@ -156,7 +159,7 @@ export class StageView {
       on(`change:${name}`, () => this.texts());
     }
     for (const name of ["window", "strip", "axes", "max_width"]) on(`change:${name}`, laidOut);
-    for (const name of ["state_names", "readout"]) on(`change:${name}`, () => this.settle(false));
+    for (const name of ["state_names", "readout", "stretches"]) on(`change:${name}`, () => this.settle(false));
     on("change:picked", () => {
       this.scene.picked = this.get("picked");
       this.redraw();
@@ -177,7 +180,7 @@ export class StageView {
       if (this.get("playing") === this.player.playing) return;
       this.clock.act((p) => (this.get("playing") ? p.play() : p.pause()), false);
     });
-    for (const name of ["speed", "loop", "direction"]) {
+    for (const name of CLOCKWORK) {
       on(`change:${name}`, () => this.clock.act((p) => { p[name] = this.get(name); }, false));
     }
     on("change:clock", () => {
@@ -214,7 +217,7 @@ export class StageView {
     player.tweening = !this.reduced.matches;
     // Who joins a clock that runs already goes by it.
     if (!fresh) return;
-    for (const name of ["speed", "loop", "direction"]) player[name] = this.get(name);
+    for (const name of CLOCKWORK) player[name] = this.get(name);
     player.seek(this.get("position"));
     if (this.get("playing") && !this.reduced.matches) this.clock.act((p) => p.play(), false);
   }
@@ -337,7 +340,7 @@ export class StageView {
   resize() {
     const window = this.get("window");
     if (this.get("strip")) {
-      this.strip.setFrames(this.scene.frames, this.get("state_names"));
+      this.setStrip();
       this.strip.resize(window);
     } else {
       const width = this.plot.clientWidth;
@@ -382,11 +385,16 @@ export class StageView {
   }
 
   drawStrip() {
-    const { frames } = this.scene;
-    const renewed = this.strip.setFrames(frames, this.get("state_names"));
-    if (renewed) this.strip.resize(this.get("window"));
+    if (this.setStrip()) this.strip.resize(this.get("window"));
     this.strip.draw(this.scene, this.theme, this.tables);
     this.strip.mark(this.player.position);
+  }
+
+  /** Whether the strip has other thumbnails now. */
+  setStrip() {
+    return this.strip.setFrames(
+      this.scene.frames, this.get("state_names"), this.get("stretches"),
+    );
   }
 
   /** Words in place of a picture that cannot be, and a note on what is missing from it. */
@@ -411,7 +419,8 @@ export class StageView {
     const { marks, frames } = this.scene;
     const parts = [];
     if (frames > 1) {
-      parts.push(whereabouts(this.player.position, frames - 1, this.get("state_names")));
+      const names = this.get("state_names");
+      parts.push(whereabouts(this.player.position, frames - 1, names, this.get("stretches")));
     }
     parts.push(carried(this.get("readout"), this.player.position));
     for (const mark of marks.particles) {
@@ -498,8 +507,8 @@ export class StageView {
     const blob = await png({
       scene: this.scene, window: this.get("window"), axes: this.get("axes"),
       strip: this.get("strip"), width: this.root.clientWidth, title: this.get("title"),
-      position: this.player.position, names: this.get("state_names"), theme: this.theme,
-      tables: this.tables,
+      position: this.player.position, names: this.get("state_names"),
+      stretches: this.get("stretches"), theme: this.theme, tables: this.tables,
     });
     download(blob, fileName(this.get("title"), "png"));
   }
