@@ -21,6 +21,7 @@ from torch import Generator, Tensor
 
 from flowviz import arguments
 from flowviz.adam import Adam
+from flowviz.flows.bijection import Bijection
 from flowviz.flows.flow import Flow
 from flowviz.objectives import Estimate, forward_kl, reverse_kl
 
@@ -105,7 +106,8 @@ def variational(target: Density, batch: int = 512, *, path_gradient: bool = Fals
 class Trainer:
     """Gradient descent on an objective, one step at a time.
 
-    The run is reproducible: same flow, objective and seed, same weights. A loss or a gradient
+    The run is reproducible: same flow, objective and seed, same weights, the noise in estimated
+    log-determinants included. A loss or a gradient
     that is not finite ends it: the weights go back to the last at which both were finite, and
     the snapshot's ``failure`` says what happened.
 
@@ -145,6 +147,11 @@ class Trainer:
         self.steps = 0
         self.failure: str | None = None
         self._modules = list(flow.modules())
+        self._noisy = [
+            module
+            for module in self._modules
+            if isinstance(module, Bijection) and not module.exact_logabsdet
+        ]
         # A layer may set parameters and buffers from the batch, so that all of them are kept:
         # as they were before this step, and before the last one that went well.
         self._state = [t.detach() for t in (*flow.parameters(), *flow.buffers())]
@@ -222,11 +229,16 @@ class Trainer:
                 return
 
     def _evaluate(self) -> Estimate:
+        generators = [layer.generator for layer in self._noisy]
         self._set_training(True)
         try:
+            for layer in self._noisy:
+                layer.generator = self.generator
             return self.objective(self.flow, self.generator)
         finally:
             self._set_training(False)
+            for layer, own in zip(self._noisy, generators, strict=True):
+                layer.generator = own
 
     def _set_training(self, training: bool) -> None:
         """What ``flow.train(training)`` does, in a tenth of its time, twice a step."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from flowviz import arguments
 
@@ -34,6 +34,9 @@ class Bijection(nn.Module):
 
     tolerance: float = 0.0
     """What a numerical integration adds to rounding, relative to the condition of the map."""
+
+    generator: Generator | None = None
+    """Of the noise in an estimated log-determinant; torch's own where None."""
 
     def __init__(self, dim: int, context: int = 0) -> None:
         super().__init__()

@@ -21,9 +21,9 @@ from flowviz.flows.continuous import (
     VectorField,
     solve,
 )
-from flowviz.flows.continuous.continuous import _signs
 from flowviz.flows.continuous.gradients import adjoint, backpropagated, integral
 from flowviz.flows.continuous.tableaus import TABLEAUS
+from flowviz.flows.numerics.noise import probe
 from flowviz.training import Trainer
 from tests.engine.engine_checks import points, random_flow, randomise
 
@@ -192,7 +192,7 @@ def test_hutchinson_within_four_standard_errors(which: int, noise: str) -> None:
     field = moved(fields(3)[which])
     n = 4000
     z = points(1, 3).expand(n, 3)
-    v = _signs(z) if noise == "signs" else torch.randn_like(z)
+    v = probe(z, "rademacher", None) if noise == "signs" else torch.randn_like(z)
     t = z.new_full((1, 1), 0.4)
     with torch.no_grad():
         estimates = field(t, z, field.weights(None, v))[1]
@@ -222,7 +222,7 @@ def test_a_noise_drawn_anew_within_a_solve_is_seen(monkeypatch: pytest.MonkeyPat
     forward = MLPField.forward
 
     def wrong(self, t, z, weights, trace=True):  # type: ignore[no-untyped-def]
-        return forward(self, t, z, self.weights(None, _signs(z)), trace)
+        return forward(self, t, z, self.weights(None, probe(z, "rademacher", None)), trace)
 
     monkeypatch.setattr(MLPField, "forward", wrong)
     with pytest.raises(AssertionError):
@@ -254,7 +254,7 @@ def test_backprop_is_autograd_and_the_adjoint_is_close(
 ) -> None:
     field = moved(fields(2, 2)[which])
     z, c = points(5, 2).requires_grad_(), points(5, 2, seed=1).requires_grad_()
-    v = _signs(z.detach()) if probed else None
+    v = probe(z.detach(), "rademacher", None) if probed else None
 
     def g(t: Tensor, z: Tensor, rows: Tensor | None) -> Tensor:
         return field(t, z, field.weights(c, v).at(rows), trace=False)[0]

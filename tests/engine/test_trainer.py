@@ -49,6 +49,9 @@ def trainer(name: str = "real_nvp", **settings: object) -> Trainer:
     return Trainer(flow, maximum_likelihood(TwoGaussians(), 64), **settings)  # type: ignore[arg-type]
 
 
+REPRODUCED = ["glow", "rq_spline_coupling", "planar", "ffjord", "contractive_roulette"]
+
+
 @pytest.mark.parametrize(
     "objective",
     [
@@ -58,7 +61,7 @@ def trainer(name: str = "real_nvp", **settings: object) -> Trainer:
     ],
     ids=["forward", "reverse", "path"],
 )
-@pytest.mark.parametrize("name", ["glow", "rq_spline_coupling", "planar"])
+@pytest.mark.parametrize("name", REPRODUCED)
 def test_a_seed_reproduces_the_weights(name: str, objective: object) -> None:
     runs = []
     for noise in (1, 2):

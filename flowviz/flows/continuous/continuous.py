@@ -13,6 +13,7 @@ from flowviz.flows.bijection import Bijection
 from flowviz.flows.continuous.gradients import GRADIENTS, integral
 from flowviz.flows.continuous.solvers import AdaptiveSteps, Solver
 from flowviz.flows.continuous.vector_fields import VectorField
+from flowviz.flows.numerics.noise import probe
 
 # What adaptive steps allow the log-determinant to err, more than a coordinate: it is one order of
 # differentiation further away. The errors of single steps add up, too.
@@ -34,8 +35,7 @@ class Continuous(Bijection):
         field: g.
         solver: how to solve; :class:`AdaptiveSteps` when None.
         exact: the trace is exact; otherwise Hutchinson's estimate vᵀ (∂g/∂z) v, with one v of
-            random signs for each point and solve, drawn from the global generator (Grathwohl
-            et al. 2019).
+            random signs for each point and solve (Grathwohl et al. 2019).
         gradient: ``"backprop"`` through the steps or ``"adjoint"``, the adjoint ODE. A second
             derivative always goes through the steps.
     """
@@ -86,7 +86,8 @@ class Continuous(Bijection):
         batch = z.shape[:-1]
         z = z.reshape(-1, self.dim)
         given = None if context is None else context.reshape(-1, self.context)
-        weights = self.network.weights(given, None if self.exact_logabsdet else _signs(z))
+        v = None if self.exact_logabsdet else probe(z, "rademacher", self.generator)
+        weights = self.network.weights(given, v)
 
         def g(t: Tensor, state: Tensor, rows: Tensor | None) -> Tensor:
             """What decides on the steps: the state, and the log-determinant where it is exact."""
@@ -106,8 +107,3 @@ class Continuous(Bijection):
             solved = GRADIENTS[self.gradient] if torch.is_grad_enabled() else integral
             image, logabsdet = solved(self.network, self.solver.tableau, plan, z, weights)
         return image.reshape(*batch, self.dim), logabsdet.reshape(batch)
-
-
-def _signs(z: Tensor) -> Tensor:
-    """Random signs v: E vvᵀ = I, and of all such v the least variance."""
-    return torch.randint_like(z, 2) * 2 - 1

@@ -6,16 +6,13 @@ log det(I + J) = tr log(I + J) = Σ_{k≥1} (−1)ᵏ⁺¹ tr(Jᵏ)/k, which con
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Generator, Tensor
 
 from flowviz import arguments
 from flowviz.flows.contractive.network import Linearised
-
-Noise = Literal["rademacher", "gaussian"]
-NOISES = ("rademacher", "gaussian")
+from flowviz.flows.numerics.noise import NOISES, Noise, probe
 
 
 class LogDeterminant:
@@ -150,13 +147,6 @@ def log_det_of_identity_plus(J: Tensor) -> Tensor:
         return torch.log1p(a + d + (a * d - b * c))
     eye = torch.eye(J.shape[-1], dtype=J.dtype, device=J.device)
     return torch.linalg.slogdet(eye + J).logabsdet
-
-
-def probe(like: Tensor, noise: Noise, generator: Generator | None) -> Tensor:
-    """v with E[vvᵀ] = I, of the shape, dtype and device of ``like``."""
-    device = like.device if generator is None else generator.device
-    draw = torch.randn(like.shape, dtype=like.dtype, device=device, generator=generator)
-    return (draw.sign() if noise == "rademacher" else draw).to(like.device)
 
 
 def _with_gradient_of(value: Tensor, surrogate: Callable[[], Tensor]) -> Tensor:

@@ -95,9 +95,9 @@ class ContractiveResidual(Bijection):
 
     def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         g = self.network(z, context, self.network.tensors())
-        return z + g.value, self.log_determinant(g)
+        return z + g.value, self.log_determinant(g, self.generator)
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         tensors = self.network.tensors()
         z = fixed_point(self.network, z, context, tensors)
-        return z, -self.log_determinant(self.network(z, context, tensors))
+        return z, -self.log_determinant(self.network(z, context, tensors), self.generator)

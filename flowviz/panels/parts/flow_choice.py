@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
+from torch import Generator
 
 from flowviz.compute import device
-from flowviz.flows import Flow, catalog
+from flowviz.flows import Bijection, Flow, catalog
 from flowviz.widgets.controls import Controls
 from flowviz.widgets.layout import classed, stack
 from flowviz.widgets.readouts import Note
@@ -55,6 +56,10 @@ def make_flow(settings: Any) -> Flow:
     )
     for parameter in flow.parameters():
         parameter.data.mul_(settings.spread)
+    noise = Generator(device=device()).manual_seed(settings.seed)
+    for layer in flow.bijections.modules():
+        if isinstance(layer, Bijection):
+            layer.generator = noise
     return flow.to(device()).eval()
 
 
