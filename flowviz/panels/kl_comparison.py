@@ -16,7 +16,7 @@ from flowviz import panels
 from flowviz.flows import Flow
 from flowviz.grid import Estimate, Grid2D
 from flowviz.objectives import Estimate as Loss
-from flowviz.panels.parts.fit import Fit
+from flowviz.panels.parts.fit import Fit, FitState
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
@@ -56,7 +56,7 @@ WORTH_SAYING = 0.005
 """A model's mass outside the window is spoken of from here on."""
 
 
-class KLState(TargetState, FlowState):
+class KLState(TargetState, FlowState, FitState):
     """What the panel can be set to."""
 
     buttons = ("training",)
@@ -136,9 +136,7 @@ class KLComparison(Panel):
     def build(self) -> Slots:
         settings, controls = self.settings, self.controls
         self.choice = TargetChoice(settings, controls, self.message)
-        self.fit = Fit(
-            self.jobs, self._trainers, lambda _: self._draw(), lambda: settings.steps, self.fail
-        )
+        self.fit = Fit(settings, self.jobs, self._trainers, self._draw, self.fail)
         controls.put("training", self.fit.controls)
         self._target: Target | None = None
         self._untrained: Flow | None = None
@@ -248,10 +246,27 @@ class KLComparison(Panel):
     # ---- following the settings ----------------------------------------------------------------
 
     def refresh(self, changed: frozenset[str]) -> None:
+        stale = ""
         if self._target is None or changed.intersection(FLOW_SETTINGS):
-            return self._restart("Another flow")
-        if changed.intersection(TARGET_SETTINGS) and self.choice.target() is not self._target:
-            return self._restart("Another target")
+            stale = "Another flow"
+        elif changed.intersection(TARGET_SETTINGS) and self.choice.target() is not self._target:
+            stale = "Another target"
+        if stale:
+            self._restart()
+        else:
+            self._adapt(changed)
+        self.fit.follow(changed, stale)
+
+    def _restart(self) -> None:
+        """Both models untrained again, on the present target."""
+        self.fit.hold()
+        self._set_target(self.choice.target())
+        self._untrained = make_flow(self.settings)
+        if self.fit.trainers is None:
+            self._draw()
+
+    def _adapt(self, changed: frozenset[str]) -> None:
+        """What does not concern the models themselves."""
         if changed & {"learning_rate", "batch", "path_gradient"}:
             self._retune()
         if "path_gradient" in changed:
@@ -260,14 +275,6 @@ class KLComparison(Panel):
             self._redraw()
         elif changed & {"log_c", "path_gradient"}:
             self._probe_again()
-
-    def _restart(self, why: str) -> None:
-        """Both models untrained again, on the present target."""
-        trained = self.fit.done > 0 or self.jobs.running
-        self.jobs.stop(wait=True)
-        self._set_target(self.choice.target())
-        self._untrained = make_flow(self.settings)
-        self.fit.reset(why if trained else "")
 
     def _set_target(self, target: Target) -> None:
         """Everything that depends on the target alone."""

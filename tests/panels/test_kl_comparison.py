@@ -289,6 +289,33 @@ def test_another_target_or_flow_while_training_starts_from_the_untrained_flow(ma
     assert same(numbers(panel), numbers(fresh))
 
 
+def test_a_link_brings_both_trained_models_back(make):
+    panel = make()
+    train(panel)
+    assert panel.settings.trained == 30
+    again = make(steps=2000)
+    assert again.restore(panel.link()) == []
+    assert again.jobs.wait(60)
+    assert again.state == panel.state and same(numbers(again), numbers(panel))
+    again.update(trained=12)
+    assert again.jobs.wait(60)
+    assert again.fit.done == again.settings.trained == 12
+    again.update(layers=3)
+    assert again.fit.done == again.settings.trained == 0
+
+
+def test_a_state_wins_over_the_run_that_it_interrupts(make):
+    panel = make(steps=20_000)
+    panel.fit.toggle()
+    time.sleep(0.3)
+    panel.update(layers=3, trained=5)
+    assert panel.jobs.wait(60)
+    assert panel.fit.done == panel.settings.trained == 5
+    fresh = make(steps=20_000, layers=3, trained=5)
+    assert fresh.jobs.wait(60)
+    assert same(numbers(panel), numbers(fresh))
+
+
 def test_a_run_that_fails_says_so_and_keeps_the_last_weights(make):
     panel = make(learning_rate=0.1, target="formula", formula="-(x^2+y^2)/2", steps=40)
     train(panel)

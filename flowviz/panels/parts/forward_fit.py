@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
 
 from flowviz.flows import Flow
 from flowviz.panels.parts.adjust_layer import AdjustLayer, Adjustments, adjustment_code
-from flowviz.panels.parts.fit import Fit
+from flowviz.panels.parts.fit import Fit, FitState
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
@@ -27,24 +27,13 @@ from flowviz.widgets.readouts import Kind
 from flowviz.widgets.state import Integer, Real
 
 
-class ForwardFitState(TargetState, FlowState):
+class ForwardFitState(TargetState, FlowState, FitState):
     """The settings of the target, of the flow, of its training and of its adjustments."""
 
     rate = Real(0.003, 1e-4, 0.1, log=True, label="Learning rate")
     batch = Integer(512, 16, 4096, step=16, label="Batch", help="Samples of the target a step")
     steps = Integer(1500, 10, 20_000, step=10, label="Training steps")
-    trained = Integer(0, 0, 20_000, help="Training steps made; setting it makes them")
     adjustments = Adjustments(label="Adjust a layer", help="Parameters set by hand")
-
-    asked = False
-    """Whether the update under way says how far the training is to be."""
-
-    def update(self, values: Mapping[str, Any]) -> None:
-        outer, self.asked = self.asked, isinstance(values, Mapping) and "trained" in values
-        try:
-            super().update(values)
-        finally:
-            self.asked = outer
 
 
 class ForwardFit:
@@ -72,19 +61,15 @@ class ForwardFit:
         fail: Callable[[Exception], None],
     ) -> None:
         self._settings = settings
-        self._jobs = jobs
         self._draw = draw
         self._fail = fail
         self._made: tuple[Any, ...] | None = None
         self._untrained: Flow | None = None
         self._adjusted: Any = ()
-        self._quiet = False
         self._drawn = False
         self._trained_on: Target | None = None
         self._target = TargetChoice(settings, controls, message)
-        self.fit = Fit(
-            jobs, self._trainers, lambda _: self._progress(), self._last_step, fail, self._look
-        )
+        self.fit = Fit(settings, jobs, self._trainers, draw, fail, self._look)
         self._adjust = AdjustLayer(settings, controls, lambda: self.flow)
         self.controls: widgets.Widget = stack(
             self._target.widget,
@@ -136,18 +121,17 @@ class ForwardFit:
         settings = self._settings
         if "flow" in changed and "adjustments" not in changed and settings.adjustments:
             settings.adjustments = {}
-        wanted = settings.trained if settings.asked or "trained" in changed else None
+        stale = ""
         if self.fit.trainers is not None:
-            other = self.target is not self._trained_on or not changed.isdisjoint(FLOW_SETTINGS)
-            if other or (wanted is not None and wanted < self.trained):
-                self._quietly(self.fit.reset)
-                settings.trained = wanted or 0
+            if not changed.isdisjoint(FLOW_SETTINGS):
+                stale = "Another flow"
+            elif self.target is not self._trained_on:
+                stale = "Another target"
             elif changed & {"rate", "batch"}:
                 trainer = self.fit.trainers[0]
                 trainer.optimizer.learning_rate = settings.rate  # type: ignore[attr-defined]
                 trainer.objective = maximum_likelihood(self.target, settings.batch)
-        if wanted is not None and wanted > self.trained:
-            self._quietly(lambda: self.fit.train_to(wanted))
+        self.fit.follow(changed, stale)
         return first
 
     def show(self) -> None:
@@ -175,15 +159,6 @@ class ForwardFit:
             lines.append("from flowviz.training import Trainer, maximum_likelihood")
         return lines
 
-    def _last_step(self) -> int:
-        return max(self._settings.steps, self._settings.trained)
-
-    def _progress(self) -> None:
-        """Redraw; once nothing runs any more, note in the state how far the training is."""
-        self._draw()
-        if not self._jobs.running and not self._quiet:
-            self._settings.trained = self.trained
-
     def _look(self) -> None:
         """Turn to the last state, where training shows; going backwards it shows in the first."""
         forward = getattr(self._settings, "direction", "forward") == "forward"
@@ -191,14 +166,6 @@ class ForwardFit:
         wanted = last if forward else 0
         if min(self._settings.position, last) != wanted:
             self._settings.position = float(wanted)
-
-    def _quietly(self, action: Callable[[], None]) -> None:
-        """Do it while the state already says how far the training is to be."""
-        self._quiet = True
-        try:
-            action()
-        finally:
-            self._quiet = False
 
     def _trainers(self) -> Sequence[Trainer]:
         target = self.target
