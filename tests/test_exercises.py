@@ -12,6 +12,7 @@ import torch
 
 from flowviz import exercises
 from flowviz.exercises import check, predict
+from flowviz.flows import Inverse, jacobian
 
 # ------------------------------------------------------------------ right answers
 
@@ -56,6 +57,66 @@ def reverse_by_log_prob(flow, target, u):
 def test_right_answers_pass(name, submission):
     result = check(name, submission)
     assert result and result.passed and str(result).startswith("✓"), result
+
+
+# ------------------------------------------------------------------ what a right answer asked for
+
+
+def by_a_look_back(look):
+    """Task 2 with its samples also seen by ``look(flow, x)``, which leaves the loss as it is."""
+
+    def loss(flow, target, u):
+        look(flow, flow.forward(u)[0])
+        return reverse_by_parts(flow, target, u)
+
+    return loss
+
+
+WAYS_BACK = {
+    "log_prob": lambda flow, x: flow.log_prob(x),
+    "inverse": lambda flow, x: flow.inverse(x),
+    "trace_inverse": lambda flow, x: flow.trace_inverse(x),
+    "unrolled": lambda flow, x: flow.unrolled(2).log_prob(x),
+    "transform": lambda flow, x: flow.transform.inverse(x),
+    "steps": lambda flow, x: list(flow.transform.steps(x, inverse=True)),
+    "one layer": lambda flow, x: flow.bijections[1].inverse(x),
+    "Inverse": lambda flow, x: Inverse(flow.transform)(x),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_BACK)
+def test_an_inverse_that_was_not_needed_is_told_whatever_it_is_called_by(way):
+    result = check("reverse_kl", by_a_look_back(WAYS_BACK[way]))
+    assert result.passed and "But it asked for T⁻¹ as well" in result.reason
+    assert "only" not in result.reason
+
+
+WAYS_FORTH = {
+    "the call": lambda flow, u: flow(u),
+    "sample": lambda flow, u: flow.sample(3),
+    "rsample_and_log_prob": lambda flow, u: flow.rsample_and_log_prob(3),
+    "trace": lambda flow, u: flow.trace(u),
+    "jacobian": lambda flow, u: jacobian(flow.transform, u),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_FORTH)
+def test_what_a_right_answer_asked_for_is_told_truly(way):
+    def forward(flow, x):
+        WAYS_FORTH[way](flow, x)
+        return forward_by_log_prob(flow, x)
+
+    result = check("forward_kl", forward)
+    assert result.passed and "But it asked for T as well" in result.reason
+    result = check("reverse_kl", by_a_look_back(WAYS_FORTH[way]))
+    assert result.passed and "It asked for T and log p̃ only." in result.reason
+
+
+def test_the_shortest_right_answers_are_told_apart():
+    assert "It asked for samples and T⁻¹ only." in check("forward_kl", forward_by_log_prob).reason
+    assert "It asked for T and log p̃ only." in check("reverse_kl", reverse_by_parts).reason
+    told = check("reverse_kl", reverse_by_log_prob).reason
+    assert "But it asked for T⁻¹ as well, as flow.log_prob does" in told
 
 
 # ------------------------------------------------------------------ known slips

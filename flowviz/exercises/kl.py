@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from flowviz.exercises.loss import Slip, judge_loss
 from flowviz.exercises.result import Wrong
 from flowviz.exercises.submission import read_numbers
+from flowviz.exercises.watch import INVERSE, T
 from flowviz.flows import Flow, catalog
 
 # ------------------------------------------------------------------ forward KL from samples
@@ -18,16 +19,20 @@ from flowviz.flows import Flow, catalog
 
 def forward_kl(submission: object) -> str:
     """Judge ``loss(flow, x)``, −(1/N) Σ log p_x(x_n) with its gradient."""
-    judge_loss(
+    asked = judge_loss(
         submission,
         "flow, x",
         [_samples(24, seed=1), _samples(7, seed=2)],
         lambda flow, x: -flow.log_prob(x).mean(),
         _FORWARD_SLIPS,
     )
-    return (
-        "value and gradient are those of −(1/N) Σ log p_x(xₙ). It asked for samples and T⁻¹ only."
-    )
+    right = "value and gradient are those of −(1/N) Σ log p_x(xₙ)."
+    if T in asked:
+        return (
+            f"{right} But it asked for T as well, which forward KL can do without: "
+            "flow.inverse(x) gives all that is needed of the flow."
+        )
+    return f"{right} It asked for samples and T⁻¹ only."
 
 
 def _samples(n: int, seed: int) -> Callable[[], tuple[Flow, Tensor]]:
@@ -96,14 +101,21 @@ _FORWARD_SLIPS = [
 
 def reverse_kl(submission: object) -> str:
     """Judge ``loss(flow, target, u)``, (1/N) Σ log p_u − log|det J_T| − log p̃(T(u_n))."""
-    judge_loss(
+    asked = judge_loss(
         submission,
         "flow, target, u",
         [_draws(24, seed=3), _draws(7, seed=4)],
         _reverse_loss,
         _REVERSE_SLIPS,
     )
-    return "value and gradient are those of KL(p_x ‖ p*) − log Z. It asked for T and log p̃ only."
+    right = "value and gradient are those of KL(p_x ‖ p*) − log Z."
+    if INVERSE in asked:
+        return (
+            f"{right} But it asked for T⁻¹ as well, as flow.log_prob does, and for many flows that "
+            "is the expensive direction. At x = T(u) it is not needed: "
+            "log p_x(x) = log p_u(u) − log|det J_T(u)|, all from flow.forward(u)."
+        )
+    return f"{right} It asked for T and log p̃ only."
 
 
 class UnnormalisedTarget:

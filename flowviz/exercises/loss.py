@@ -10,6 +10,7 @@ from torch import Tensor
 
 from flowviz.exercises.result import Wrong
 from flowviz.exercises.submission import call, check_function, read_loss, undisturbed
+from flowviz.exercises.watch import watch
 from flowviz.flows import Flow
 
 Loss = Callable[..., Tensor]
@@ -48,7 +49,7 @@ def judge_loss(
     cases: Sequence[Callable[[], tuple]],
     right: Loss,
     slips: Sequence[Slip],
-) -> None:
+) -> set[str]:
     """Compare the submission with ``right`` on every case.
 
     Args:
@@ -59,14 +60,21 @@ def judge_loss(
         right: the loss to compare with.
         slips: mistakes to recognise, the likeliest first.
 
+    Returns:
+        Which directions of the flow the submission asked for, as :func:`watch` names them.
+
     Raises:
         Unanswered: the function is still empty.
         Wrong: value or gradient differ; the reason is the slip's where one fits.
     """
     function = check_function(submission, parameters)
+    asked: set[str] = set()
     for index, make in enumerate(cases):
         wanted = _outcome(right, make())
-        got = _run(function, make(), seed=0)
+        arguments = make()
+        watched = watch(arguments[0])
+        got = _run(function, arguments, seed=0)
+        asked |= watched
         if got.same_value(wanted) and got.same_gradient(wanted):
             continue
         for slip in slips:
@@ -85,6 +93,7 @@ def judge_loss(
             )
         where = "" if index == 0 else "right on the first batch, but on another one "
         raise Wrong(f"{where}your loss is {got.value:.4f} where {wanted.value:.4f} is right.")
+    return asked
 
 
 def _gradient_differs(got: _Outcome) -> str:
