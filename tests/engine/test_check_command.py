@@ -40,3 +40,49 @@ def test_as_a_user_runs_it() -> None:
     assert "2 of 2 families hold." in done.stdout and "MAF" in done.stdout
     wrong = subprocess.run([*command[:3], "plannar"], capture_output=True, text=True)
     assert wrong.returncode == 2 and "Did you mean 'planar'?" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "option, given, allowed",
+    [
+        ("--dim", "0", "a whole number ≥ 1"),
+        ("--dim", "-3", "a whole number ≥ 1"),
+        ("--dim", "two", "a whole number ≥ 1"),
+        ("--dim", "2.5", "a whole number ≥ 1"),
+        ("--scale", "0", "a number > 0 and ≤ 1"),
+        ("--scale", "-1", "a number > 0 and ≤ 1"),
+        ("--scale", "nan", "a number > 0 and ≤ 1"),
+        ("--scale", "1e30", "a number > 0 and ≤ 1"),
+        ("--seed", "-1", "a whole number from 0 to 2⁶³ − 1"),
+        ("--seed", "9" * 30, "a whole number from 0 to 2⁶³ − 1"),
+        ("--seed", "x", "a whole number from 0 to 2⁶³ − 1"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_in_words(option, given, allowed, capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check.main(["planar", f"{option}={given}"])
+    assert ended.value.code == 2
+    told = capsys.readouterr()
+    assert f"argument {option}: {given!r} is not allowed: {allowed}" in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"dim": 0}, {"dim": True}, {"scale": -1.0}, {"scale": float("nan")}, {"dtype": "half"},
+     {"seed": -1}],
+)  # fmt: skip
+def test_python_is_refused_the_same(wrong) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        next(check.rows(["planar"], **wrong))
+
+
+def test_the_smallest_dimension_is_really_checked() -> None:
+    assert [row.dim for row in check.rows(["planar", "real_nvp"], dim=1)] == [1, 2]
+
+
+def test_what_is_too_steep_is_not_counted_as_holding(capsys) -> None:
+    assert check.main(["actnorm", "real_nvp", "--scale", "1", "--dtype", "float32"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].endswith("too steep to judge")
+    assert lines[-1] == "1 of 2 families hold, 1 too steep to judge."
