@@ -166,7 +166,7 @@ class JacobianVolume(Panel):
         flow, target = self.model.flow, self.model.target
         grid = grid_trace(flow, EXTENT, self.settings.cells)
         names = [layer.describe() for layer in flow.transform]
-        window = window_on(grid.corners.flatten(1, 2), target.window)
+        window = window_on(grid.corners.flatten(1, 2), target.window, share=1.0)
         cursor = look(flow, self.settings.point, self.settings.side)
         marks = [
             self._grid(grid),

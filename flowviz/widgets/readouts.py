@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Literal
 
@@ -30,6 +30,20 @@ def format_number(value: float, digits: int = 3) -> str:
     return (
         f"{_fixed(value / 10.0**exponent, digits - 1)}·10{str(exponent).translate(_SUPERSCRIPTS)}"
     )
+
+
+def format_alike(values: Iterable[float], digits: int = 3) -> list[str]:
+    """Numbers side by side, with the decimals that the largest needs for so many digits.
+
+    >>> format_alike([0.8412, -0.0131])
+    ['0.841', '−0.013']
+    """
+    given = list(values)
+    exponent = _exponent(max((abs(v) for v in given if math.isfinite(v)), default=0.0), digits)
+    if not -4 <= exponent < 6:
+        return [format_number(value, digits) for value in given]
+    decimals = max(0, digits - 1 - exponent)
+    return [_fixed(v, decimals) if math.isfinite(v) else _not_finite(v) for v in given]
 
 
 def format_estimate(value: float, error: float | None = None) -> str:

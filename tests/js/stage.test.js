@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { label, ticks } from "../../flowviz/widgets/stage/axes.js";
 import { fileName, plain } from "../../flowviz/widgets/stage/export.js";
+import { ends } from "../../flowviz/widgets/stage/legend.js";
 import { array, between, floats, unpack } from "../../flowviz/widgets/stage/marks.js";
 import { fit, viewOf } from "../../flowviz/widgets/stage/picture.js";
 import { Scene } from "../../flowviz/widgets/stage/scene.js";
@@ -68,6 +69,16 @@ test("images are scaled to their range; below it nothing, NaN stays", () => {
   assert.deepEqual([...image.values], [0, 0, 1, NaN]);
 });
 
+test("a legend says where values lie beyond its range", () => {
+  const mark = { palette: "diverging", label: "log|det J|", value_range: [-1, 1] };
+  const grid = (numbers) => unpack("grids", [
+    { ...mark, states: sent([1, 2, 3, 2], new Array(12).fill(0)), values: sent([1, 1, 2], numbers) },
+  ])[0];
+  assert.deepEqual(ends(grid([-1, 1])), ["−1", "1"]);
+  assert.deepEqual(ends(grid([-1.5, NaN])), ["≤ −1", "1"]);
+  assert.deepEqual(ends(grid([0, 1.1])), ["−1", "≥ 1"]);
+});
+
 test("one scale on both axes, there and back", () => {
   const window = [-2, 6, 0, 4];
   const { plot, height } = fit(800, window, false);
@@ -91,6 +102,7 @@ test("names of states and positions", () => {
   assert.equal(whereabouts(8, 16, [], 8), "layer 1 of 2");
   assert.deepEqual([0, 2, 8, 16].map((s) => symbol(s, 16, 8)), ["z₀ = u", "z(0.25)", "z₁", "z₂ = x"]);
   assert.equal(carried({ label: "Σ", values: [0, -2] }, 0.5), "Σ −1.00");
+  assert.equal(carried({ label: "Σ", values: [0, -0.001] }, 1), "Σ 0.00");
   assert.equal(carried(null, 0.5), "");
 });
 

@@ -304,6 +304,18 @@ def test_a_link_brings_both_trained_models_back(make):
     assert again.fit.done == again.settings.trained == 0
 
 
+def test_train_goes_on_after_the_last_step(make):
+    panel = make()
+    train(panel)
+    trainers = panel.fit.trainers
+    train(panel)
+    assert panel.fit.trainers is trainers and panel.fit.done == panel.settings.trained == 60
+    assert "step 60 of 60" in panel.fit._note.text
+    panel.fit.reset()
+    train(panel)
+    assert panel.fit.done == 30
+
+
 def test_a_state_wins_over_the_run_that_it_interrupts(make):
     panel = make(steps=20_000)
     panel.fit.toggle()

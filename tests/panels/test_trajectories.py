@@ -350,3 +350,23 @@ def test_words_stand_for_the_picture(panel):
     panel.settings.point = [(0.0, 0.0)]
     settle(panel)
     assert "u = (0.00, 0.00)" in panel.stage.description
+
+
+def test_the_window_holds_all_of_a_grid():
+    corners = torch.zeros(1, 1500, 2)
+    corners[0, 17] = torch.tensor([5.3, -6.9])
+    xmin, xmax, ymin, ymax = window_on(corners, (-4.0, 4.0, -4.0, 4.0), share=1.0)
+    assert xmax >= 5.3 and ymin <= -6.9 and xmax - xmin == ymax - ymin
+
+
+def test_an_adjusted_layer_is_the_one_whose_sliders_show(panel):
+    adjustments = {"2.b": 0.5}
+    panel.settings.update({"flow": "planar", "layers": 3, "adjustments": adjustments})
+    settle(panel)
+    section = panel.model._adjust
+    assert section.layer.value == 2
+    labels = [s.description for s in section.sliders if s.layout.display != "none"]
+    assert labels == ["w [1]", "w [2]", "v, free [1]", "v, free [2]", "b"]
+    panel.settings.update({"flow": "radial", "adjustments": {}})
+    settle(panel)
+    assert section.layer.value == 1

@@ -6,7 +6,15 @@ import math
 
 import pytest
 
-from flowviz.widgets.readouts import Message, Needs, Note, Readout, format_estimate, format_number
+from flowviz.widgets.readouts import (
+    Message,
+    Needs,
+    Note,
+    Readout,
+    format_alike,
+    format_estimate,
+    format_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +90,11 @@ def test_messages_have_roles_and_can_be_dismissed():
 
 def test_notes_escape():
     assert Note("<b>").value == "&lt;b&gt;"
+
+
+def test_numbers_side_by_side_have_the_same_decimals():
+    assert format_alike([0.8412, -0.0131, math.inf]) == ["0.841", "−0.013", "infinite"]
+    assert format_alike([-0.001, 0.0], 2) == ["−0.0010", "0.0000"]
+    assert format_alike([0.59, -0.0004], 2) == ["0.59", "0.00"]
+    assert format_alike([]) == [] and format_alike([0.0]) == ["0"]
+    assert format_alike([1e9, 1.0]) == ["1.00·10⁹", "1.00"]

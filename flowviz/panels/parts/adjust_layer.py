@@ -29,7 +29,7 @@ REACH = 4.0
 """Sliders go from −REACH to REACH, further where the value lies further."""
 
 _KEY = re.compile(r"[0-9]{1,3}(\.[A-Za-z_][A-Za-z0-9_]*)+(\.[0-9]{1,3})*")
-_SYMBOLS = {"z0": "centre z₀", "raw_alpha": "α, raw", "raw_s": "α + β, raw"}
+_SYMBOLS = {"u": "v, free", "z0": "centre z₀", "raw_alpha": "α, raw", "raw_s": "α + β, raw"}
 
 Values = tuple[tuple[str, float], ...]
 
@@ -247,8 +247,13 @@ class AdjustLayer:
                 (f"{number} · {_layers(flow)[number - 1].describe()}", number)
                 for number in self._layers[1]
             ]
+            adjusted = {int(key.partition(".")[0]) for key, _ in self._settings.adjustments}
             self._following = True
             self.layer.options = options
+            self.layer.value = next(
+                (layer for layer in self._layers[1] if layer in adjusted),
+                self._layers[1][0] if options else None,
+            )
             self._following = False
         self.widget.layout.display = None if self._layers[1] else "none"
         self._follow(flow)

@@ -89,9 +89,10 @@ class Fit:
         self._fail = fail
         self._pressed = pressed
         self._quiet = False
+        self._goal = 0  # where a run ends that went on after its last step
         self.trainers: Sequence[Trainer] | None = None
         self.history = History()
-        self._train = button("▶ Train", self.toggle, primary=True, help="Train until the last step")
+        self._train = button("▶ Train", self.toggle, primary=True, help="Train, or go on training")
         self._step = button("Step", self.step_once, help="One training step")
         self._reset = button("Reset", lambda: self.reset(), help="Back to the untrained flow")
         self._note = Note()
@@ -129,7 +130,8 @@ class Fit:
             self._jobs.stop()
             return
         if self.done >= self._steps:
-            self.reset()
+            # What is trained is not thrown away: as many steps again.
+            self._goal = self.done + self._settings.steps
         self._press(lambda: self._steps - self.done)
 
     def step_once(self) -> None:
@@ -141,6 +143,7 @@ class Fit:
         self._jobs.stop(wait=True)
         self.trainers = None
         self.history = History()
+        self._goal = 0
         self._draw()
         self._note_progress()
         self._say(f"{why}: back to the untrained flow" if why else "not trained yet")
@@ -148,7 +151,8 @@ class Fit:
     @property
     def _steps(self) -> int:
         """How many steps a run has in all."""
-        return max(self._settings.steps, self._settings.trained)
+        most = type(self._settings).trained.max
+        return min(max(self._settings.steps, self._settings.trained, self._goal), most)
 
     def train_to(self, step: int) -> None:
         """Train until that step, unless it is passed; a run that goes on is stopped first."""
@@ -181,17 +185,18 @@ class Fit:
         except ValueError as error:
             self._fail(error)
             return
-        started = self._jobs.start(
+        self._jobs.start(
             lambda job: self._run(job, steps()),
             on_progress=lambda draw: draw(),
             on_done=self._ended,
             on_error=self._broke,
         )
-        if started:
-            self._train.description = "❚❚ Pause"
 
     def _run(self, job: Job, steps: int) -> None:
         assert self.trainers is not None
+        # Said by the run itself: one that is stopped before it begins leaves no trace.
+        self._train.description = "❚❚ Pause"
+        self._say(self._progress(None) + " · starting")
         started, first = time.monotonic(), self.done
         next_picture = 0.0
 

@@ -23,6 +23,8 @@ from flowviz.widgets.stage.marks import Mark
 BASE_WINDOW: Window = (-3.5, 3.5, -3.5, 3.5)
 FARTHEST = 20.0
 """A window grows no farther than this, however far a flow throws its points."""
+MOST_MEASURED = 2_000
+"""About so many points of each state say how large the window is."""
 OUTLINE_CELLS = 96
 LAYER_TIME = 600.0
 """Milliseconds."""
@@ -170,11 +172,15 @@ def first(trace: Trace, count: int) -> Trace:
     return Trace(trace.states[:, :count], trace.logabsdet[:, :count], trace.names)
 
 
-def window_on(states: Tensor, window: Window) -> Window:
-    """A square window on the base, the target and nearly all of ``states [K+1, N, 2]``."""
-    some = states[:, :: max(1, states.shape[1] // 300)].reshape(-1, 2).cpu().numpy()
+def window_on(states: Tensor, window: Window, share: float = 0.99) -> Window:
+    """A square window on the base, the target and a share of ``states [K+1, N, 2]`` on each axis.
+
+    However far they are, it grows no farther than FARTHEST.
+    """
+    some = states[:, :: max(1, states.shape[1] // MOST_MEASURED)].reshape(-1, 2).cpu().numpy()
     some = some[np.isfinite(some).all(-1)]
-    low, high = np.quantile(some, (0.005, 0.995), axis=0) if len(some) else np.zeros((2, 2))
+    edges = ((1 - share) / 2, (1 + share) / 2)
+    low, high = np.quantile(some, edges, axis=0) if len(some) else np.zeros((2, 2))
     bounds: list[float] = []
     for axis in (0, 1):
         ends = BASE_WINDOW[2 * axis : 2 * axis + 2], window[2 * axis : 2 * axis + 2]

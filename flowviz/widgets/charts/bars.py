@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from flowviz.widgets.charts.chart import Chart
-from flowviz.widgets.readouts import format_number
+from flowviz.widgets.readouts import format_alike, format_number
 
-MOST_WRITTEN = 10
+MOST_WRITTEN = 8
 """The numbers of more bars than this would run into one another; they are in the tooltips."""
 
 
@@ -63,9 +63,9 @@ class BarChart(Chart):
             "y": np.append(heights, total if np.isfinite(total) else 0.0),
             "base": np.append(before[:-1], 0.0),
             "marker": {"color": [*colours, "--fv-muted"], "line": {"width": 0}},
-            "text": [format_number(value, digits) for value in (*given, total)],
+            "text": format_alike((*given, total), digits),
             "textposition": "outside" if len(names) <= MOST_WRITTEN else "none",
-            "textfont": {"size": 12, "color": "--fv-ink"},
+            "textfont": {"size": 12 if len(names) < 6 else 11, "color": "--fv-ink"},
             "constraintext": "none",
             "cliponaxis": False,
             "customdata": [*names, "sum"],

@@ -27,7 +27,7 @@ export class Interaction {
   constructor(host) {
     this.host = host;
     this.normal = generator(1);
-    this.strokes = []; // for each stroke, how many numbers `drawn` had before it
+    this.past = []; // what was drawn before each step: a stroke, a clearing, the kernel's points
     this.stroke = null; // where the pointer was last, while it draws
     this.cursor = null; // the keyboard's cursor, in data coordinates
     this.listeners = {
@@ -67,7 +67,7 @@ export class Interaction {
     const place = this.at(event);
     if (drawing) {
       this.host.plot.setPointerCapture(event.pointerId);
-      this.begin();
+      this.remember();
       this.stroke = place;
       this.spray(place);
       return;
@@ -111,8 +111,9 @@ export class Interaction {
 
   // ---- drawing -------------------------------------------------------------------------------
 
-  begin() {
-    this.strokes.push(this.host.scene.drawn.length);
+  /** Before another step: undo comes back to what is drawn now. */
+  remember() {
+    this.past.push([...this.host.scene.drawn]);
   }
 
   spray([px, py]) {
@@ -125,14 +126,13 @@ export class Interaction {
   }
 
   undo() {
-    if (this.strokes.length === 0) return;
-    this.host.scene.drawn.length = this.strokes.pop();
+    this.host.scene.drawn = this.past.pop();
     this.host.drawnChanged(true);
   }
 
   clear() {
-    this.strokes = [];
-    this.host.scene.drawn.length = 0;
+    this.remember();
+    this.host.scene.drawn = [];
     this.host.drawnChanged(true);
   }
 
@@ -168,7 +168,7 @@ export class Interaction {
     const [xmin, xmax, ymin, ymax] = view.window;
     const [x, y] = this.cursor ?? [(xmin + xmax) / 2, (ymin + ymax) / 2];
     if (drawing) {
-      this.begin();
+      this.remember();
       this.spray([view.x(x), view.y(y)]);
       this.host.drawnChanged(true);
     } else if (picking) this.host.pick(x, y, Infinity);

@@ -20,10 +20,17 @@ export function legends(scene) {
     });
 }
 
+/** The numbers at a legend's ends; "≥" where values go on beyond. */
+export function ends({ value_range: [low, high], colour, beyond }) {
+  const [below, above] = colour?.beyond ?? beyond ?? [false, false];
+  return [`${below ? "≤ " : ""}${label(low, 2)}`, `${above ? "≥ " : ""}${label(high, 2)}`];
+}
+
 /** What a legend says, as words. */
-export function legendWords({ label: name, value_range: [low, high], palette }) {
-  const words = `${name}: colours from ${label(low, 2)} to ${label(high, 2)}`;
-  return palette === "diverging" ? `${words}, blue contracts, orange expands` : words;
+export function legendWords(mark) {
+  const [low, high] = ends(mark);
+  const words = `${mark.label}: colours from ${low} to ${high}`;
+  return mark.palette === "diverging" ? `${words}, blue contracts, orange expands` : words;
 }
 
 /** Draw the legends in the lower right corner of a box in css pixels. */
@@ -37,7 +44,7 @@ export function drawLegends(context, scene, { left, top, width, height }, theme,
     const boxWidth = name + 2 * BAR.pad;
     const x = left + width - boxWidth - 6;
     const y = bottom - LEGEND_HEIGHT;
-    context.globalAlpha = 0.86;
+    context.globalAlpha = 0.7;
     context.fillStyle = theme.css.card;
     context.beginPath();
     context.roundRect(x, y, boxWidth, LEGEND_HEIGHT, 6);
@@ -56,9 +63,10 @@ export function drawLegends(context, scene, { left, top, width, height }, theme,
     context.fillText(mark.label, x + BAR.pad, y + 5);
     context.fillStyle = theme.css.muted;
     const [low, high] = mark.value_range;
-    context.fillText(label(low, 2), x + BAR.pad, y + 31);
+    const [first, last] = ends(mark);
+    context.fillText(first, x + BAR.pad, y + 31);
     context.textAlign = "right";
-    context.fillText(label(high, 2), x + BAR.pad + name, y + 31);
+    context.fillText(last, x + BAR.pad + name, y + 31);
     if (low < 0 && high > 0 && name >= BAR.width) {
       context.textAlign = "center";
       context.fillText("0", x + BAR.pad + (name * -low) / (high - low), y + 31);

@@ -45,7 +45,14 @@ function coloured(mark) {
   const values = array(mark.values);
   if (!values) return null;
   const [frames] = values.shape;
-  return { frames, index: indices(values.data, mark.value_range, mark.palette) };
+  const index = indices(values.data, mark.value_range, mark.palette);
+  return { frames, index, beyond: beyond(values.data, mark.value_range) };
+}
+
+/** Whether there are values below the range, and above it: they have the colours of its ends. */
+export function beyond(data, [low, high]) {
+  const near = 1e-4 * (high - low);
+  return [data.some((value) => value < low - near), data.some((value) => value > high + near)];
 }
 
 function particles(mark) {
@@ -68,7 +75,7 @@ function images(mark) {
   const [low, high] = mark.value_range;
   const scale = 1 / (high - low || 1);
   return {
-    ...mark, frames, rows, columns,
+    ...mark, frames, rows, columns, beyond: beyond(data, mark.value_range),
     // 0…1 of the range; below it is 0, and what is not a number stays so.
     values: data.map((value) => (value < low ? 0 : (value - low) * scale)),
     mixed: new Float32Array(rows * columns),

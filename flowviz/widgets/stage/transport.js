@@ -32,7 +32,9 @@ export function carried(readout, position) {
   const { values } = readout;
   const { from, to, part } = between(values.length, position);
   const value = values[from] + (values[to] - values[from]) * part;
-  return `${readout.label} ${Number.isFinite(value) ? value.toFixed(2).replace("-", "−") : label(value)}`;
+  if (!Number.isFinite(value)) return `${readout.label} ${label(value)}`;
+  const digits = Math.abs(value).toFixed(2);
+  return `${readout.label} ${value < 0 && Number(digits) > 0 ? "−" : ""}${digits}`;
 }
 
 export class Transport {

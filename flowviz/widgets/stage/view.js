@@ -63,7 +63,7 @@ export class StageView {
     const tool = (path, name, text, click) =>
       make("button", { type: "button", title: name, "aria-label": name, click }, icon(path), text);
     this.heading = make("span", { class: "fv-stage-title" });
-    this.undo = tool(UNDO, "Undo the last stroke", "", () => this.interaction.undo());
+    this.undo = tool(UNDO, "Undo", "", () => this.interaction.undo());
     this.clear = tool(CLEAR, "Clear the drawing", "", () => this.interaction.clear());
     this.tools = make(
       "div", { class: "fv-stage-tools", role: "group", "aria-label": "Drawing and saving" },
@@ -126,6 +126,7 @@ export class StageView {
     this.plot.setAttribute("aria-label", title || description || "Stage");
     this.picture.pixels.setAttribute("aria-label", description || title || "Stage");
     this.undo.hidden = this.clear.hidden = !drawing;
+    this.offerDrawingTools();
     this.tools.classList.toggle("fv-stage-always", drawing);
     const strip = this.get("strip");
     this.plot.hidden = strip;
@@ -166,8 +167,9 @@ export class StageView {
     });
     on("change:drawn", () => {
       if (this.ownDrawing) return;
+      this.interaction.remember();
       this.unpackDrawn();
-      this.redraw();
+      this.drawnChanged(false);
     });
     on("change:position", () => {
       const position = this.get("position");
@@ -477,8 +479,15 @@ export class StageView {
     this.redraw();
   }
 
+  /** Undo and clear, as far as there is something to undo or to clear. */
+  offerDrawingTools() {
+    this.undo.disabled = this.interaction.past.length === 0;
+    this.clear.disabled = this.scene.drawn.length === 0;
+  }
+
   drawnChanged(finished) {
     this.redraw();
+    this.offerDrawingTools();
     if (!finished) return;
     this.ownDrawing = true;
     this.send({ drawn: new DataView(Float32Array.from(this.scene.drawn).buffer) });
