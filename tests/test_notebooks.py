@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from flowviz.serving import paths
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.name[:2].isdigit()]
-CHECKED = "# NBVAL_CHECK_OUTPUT"
+CHECKED = "nbval-check-output"
 ABSOLUTE = re.compile(r"(?<![\w.:/])/(home|root|work|tmp|usr|opt|Users|var)/|\b[A-Z]:\\\\")
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -48,12 +50,31 @@ def test_only_deterministic_outputs_are_committed(path):
     assert notebook.metadata.kernelspec.name == "python3"
     assert path.stat().st_size < 100_000
     for cell in code(notebook):
-        checked = CHECKED in cell.source
+        checked = CHECKED in cell.metadata.get("tags", ())
         assert bool(cell.outputs) == checked, cell.id
         # nbval takes an output without a count for one that nobody produced.
         assert (cell.execution_count is not None) == checked, cell.id
         for output in cell.outputs:
             assert output.output_type == "stream" and output.name == "stdout", cell.id
+
+
+@each_notebook
+def test_no_cell_begins_with_a_remark_for_the_tests(path):
+    for cell in code(read(path)):
+        assert "nbval" not in cell.source.lower(), cell.id
+
+
+def test_an_output_that_is_not_what_its_tagged_cell_prints_is_found(tmp_path):
+    lesson = read(LESSONS[0])
+    lesson.cells = [cell for cell in code(lesson) if cell.id in ("imports", "gaussian-table")]
+    nbformat.write(lesson, tmp_path / "true.ipynb")
+    output = lesson.cells[1].outputs[0]
+    output.text = output.text.replace("15.31", "15.32")
+    nbformat.write(lesson, tmp_path / "false.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "1 failed, 3 passed" in done.stdout, done.stdout
+    assert "false.ipynb::Cell 1" in done.stdout
 
 
 @each_notebook
