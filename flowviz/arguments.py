@@ -4,12 +4,42 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from torch import Tensor
+# Names are checked where torch is not loaded yet, and the functions for tensors import it.
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
+
+FEW = 12
+"""So many names can be read in a message on a phone; of more it shows the nearest or the first."""
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """The known name that was probably meant by ``name``, "" if there is none."""
+    if not isinstance(name, str):
+        return ""
+    spelled = {each.lower(): each for each in known}
+    typed = name.lower()
+    close = difflib.get_close_matches(typed, spelled, n=1)
+    begun = [each for each in spelled if len(typed) > 1 and each.startswith(typed)]
+    return next((spelled[each] for each in (*close, *begun)), "")
+
+
+def among(name: Any, known: Iterable[str], words: str) -> str:
+    """How a message about ``name``, which is not among ``known``, goes on.
+
+    >>> "there is no setting 'layer'" + among("layer", ["layers", "seed"], "the names are")
+    "there is no setting 'layer' (did you mean 'layers'?): the names are layers, seed"
+    """
+    listed = list(known)
+    near = nearest(name, listed)
+    hint = f" (did you mean {near!r}?)" if near else ""
+    if len(listed) <= FEW:
+        return f"{hint}: {words} {', '.join(listed) or 'none'}"
+    return hint or f": {words} {', '.join(listed[:3])} and {len(listed) - 3} more"
 
 
 def named(kind: str, name: Any, table: Mapping[str, T]) -> T:
@@ -19,9 +49,11 @@ def named(kind: str, name: Any, table: Mapping[str, T]) -> T:
         ValueError: the table has no such name; the message lists its names and the nearest one.
     """
     if not isinstance(name, str) or name not in table:
-        near = difflib.get_close_matches(str(name), table, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown {kind} {name!r}; there are: {', '.join(table)}.{hint}")
+        listed, near = ", ".join(table), nearest(name, table)
+        if near and len(table) > FEW:  # behind a long list it would not be seen
+            raise ValueError(f"unknown {kind} {name!r}. Did you mean {near!r}? There are: {listed}")
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise ValueError(f"unknown {kind} {name!r}; there are: {listed}.{hint}")
     return table[name]
 
 
@@ -93,6 +125,8 @@ def array(name: str, value: Any, shape: str, least: int = 1) -> Tensor:
         TypeError: it is not a floating-point tensor.
         ValueError: it has another shape, too few entries, or holds NaN or infinity.
     """
+    from torch import Tensor
+
     axes = shape.count(",") + 1
     if not isinstance(value, Tensor) or not value.is_floating_point():
         got = value.dtype if isinstance(value, Tensor) else type(value).__name__
@@ -112,6 +146,8 @@ def values(name: str, result: Any, points: Tensor) -> Tensor:
     Raises:
         ValueError: it has another shape.
     """
+    from torch import Tensor
+
     got = list(result.shape) if isinstance(result, Tensor) else type(result).__name__
     if got != list(points.shape[:-1]):
         raise ValueError(

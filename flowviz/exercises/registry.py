@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from flowviz import arguments
 from flowviz.exercises.result import Result, Unanswered, Wrong
 
 
@@ -58,7 +59,8 @@ def check(name: str, submission: object) -> Result:
         ValueError: there is no exercise of that name.
     """
     if not isinstance(name, str) or name not in _ENTRIES:
-        raise ValueError(f"there is no exercise {name!r}: the names are {', '.join(_ENTRIES)}")
+        offered = arguments.among(name, _ENTRIES, "the names are")
+        raise ValueError(f"there is no exercise {name!r}{offered}")
     entry = _ENTRIES[name]
     judge = entry.load()
     try:

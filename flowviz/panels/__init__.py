@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowviz import arguments
+
 if TYPE_CHECKING:
     from flowviz.widgets.panel import Panel
 
@@ -63,6 +65,7 @@ _ENTRIES = {
         ),
     )
 }
+_CLASSES = {entry.path.partition(":")[2]: entry for entry in _ENTRIES.values()}
 
 
 def names() -> list[str]:
@@ -72,12 +75,10 @@ def names() -> list[str]:
 
 def entry(name: str) -> Entry:
     """What is known of a panel; ValueError, with the names there are, for an unknown one."""
-    try:
-        return _ENTRIES[name]
-    except (KeyError, TypeError):
-        raise ValueError(
-            f"there is no panel {name!r}: the names are {', '.join(_ENTRIES)}"
-        ) from None
+    if not isinstance(name, str) or name not in _ENTRIES:
+        offered = arguments.among(name, _ENTRIES, "the names are")
+        raise ValueError(f"there is no panel {name!r}{offered}")
+    return _ENTRIES[name]
 
 
 def make(name: str, *, hide: str | Iterable[str] = (), **state: Any) -> Panel:
@@ -86,11 +87,12 @@ def make(name: str, *, hide: str | Iterable[str] = (), **state: Any) -> Panel:
 
 
 def __getattr__(name: str) -> Any:
-    for known in _ENTRIES.values():
-        if known.path.endswith(f":{name}"):
-            return known.load()
-    raise AttributeError(f"module 'flowviz.panels' has no attribute {name!r}")
+    if name in _CLASSES:
+        return _CLASSES[name].load()
+    near = arguments.nearest(name, _CLASSES)
+    hint = f". Did you mean {near!r}?" if near else ""
+    raise AttributeError(f"module 'flowviz.panels' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *(known.path.partition(":")[2] for known in _ENTRIES.values())])
+    return sorted([*globals(), *_CLASSES])

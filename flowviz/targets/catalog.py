@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import cache
 
+from flowviz import arguments
 from flowviz.targets import closed_forms, mixtures, points
 from flowviz.targets.target import Target
 
@@ -51,7 +51,7 @@ def make(name: str) -> Target:
         ValueError: no such target; the message lists the names and the nearest one.
     """
     if not isinstance(name, str) or name not in _MAKERS:
-        near = difflib.get_close_matches(str(name), _MAKERS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = arguments.nearest(name, _MAKERS)
+        hint = f" Did you mean {near!r}?" if near else ""
         raise ValueError(f"no target is called {name!r}.{hint} There are: {', '.join(_MAKERS)}.")
     return _made(name)

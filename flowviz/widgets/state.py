@@ -25,6 +25,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import traitlets
 
+from flowviz import arguments
+
 MAX_QUERY_BYTES = 64_000
 """Longer links are refused: servers drop the connection above about 64 kB."""
 
@@ -114,6 +116,10 @@ class Choice(Field):
 
     def allowed(self) -> str:
         return "one of " + ", ".join(self.options)
+
+    def refusal(self, value: Any) -> str:
+        offered = arguments.among(value, self.options, "one of")
+        return f"{self.name}={_short(value)} is not allowed{offered}"
 
 
 class Integer(Field):
@@ -304,14 +310,16 @@ class _Hidden(Field):
 
     def validate(self, obj: Any, value: Any) -> Any:
         known = obj.hidable()
+        wanted: tuple[Any, ...]
         try:
             wanted = self.coerce(value)
-            if all(isinstance(name, str) and name in known for name in wanted):
-                return tuple(name for name in known if name in wanted)
         except TypeError:
-            pass
-        allowed = ", ".join(known) or "none"
-        raise ValueError(f"hide={_short(value)} is not allowed: names among {allowed}")
+            wanted = (None,)
+        for name in wanted:
+            if not isinstance(name, str) or name not in known:
+                offered = arguments.among(name, known, "names among")
+                raise ValueError(f"hide={_short(value)} is not allowed{offered}")
+        return tuple(name for name in known if name in wanted)
 
     def parse(self, text: str) -> list[str]:
         return [part.strip() for part in text.split(",") if part.strip()]
@@ -395,8 +403,8 @@ class PanelState(traitlets.HasTraits):
         fields, good, wrong = cls.fields(), {}, []
         for name, value in values.items():
             if name not in fields:
-                allowed = ", ".join(fields)
-                wrong.append(f"there is no setting {_short(name)}: the names are {allowed}")
+                offered = arguments.among(name, fields, "the names are")
+                wrong.append(f"there is no setting {_short(name)}{offered}")
                 continue
             try:
                 good[name] = fields[name].validate(cls, value)

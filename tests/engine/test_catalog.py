@@ -44,6 +44,24 @@ def test_titles_are_unique_and_sections_together() -> None:
     assert sections == sorted(sections, key=sections.index)
 
 
+@pytest.mark.parametrize(
+    "given, meant",
+    [("rq_spline", "rq_spline_coupling"), ("RealNVP", "real_nvp"), ("contr", "contractive")],
+)
+def test_the_family_that_was_meant_stands_before_the_long_list(given: str, meant: str) -> None:
+    with pytest.raises(ValueError) as error:
+        catalog.make(given)
+    start = f"unknown flow {given!r}. Did you mean {meant!r}? There are: {catalog.names()[0]}, "
+    assert str(error.value).startswith(start)
+
+
+def test_the_option_that_was_meant_is_named() -> None:
+    with pytest.raises(ValueError, match=r"has no option layer; it has: .* mean 'layers'\?"):
+        catalog.make("maf", layer=3)
+    with pytest.raises(ValueError, match=r"has no option dims; it has: .* mean 'dim'\?"):
+        catalog.make("maf", dims=3)
+
+
 def test_dimensions_in_words() -> None:
     entry = catalog.entry("real_nvp")
     assert entry.dims_in_words() == "dim ≥ 2" and entry.allows(2) and not entry.allows(1)

@@ -20,11 +20,21 @@ def test_listing_imports_no_panel_and_no_torch():
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
 
 
-def test_unknown_names_list_the_known():
-    with pytest.raises(ValueError, match=r"no panel 'kl': the names are trajectories, jac"):
-        panels.make("kl")
-    with pytest.raises(AttributeError, match="NoPanel"):
-        panels.NoPanel  # noqa: B018
+def test_unknown_names_list_the_known_and_the_nearest():
+    for given in ("kl", "KLComparison", "kl_comparisson"):
+        with pytest.raises(ValueError) as error:
+            panels.make(given)
+        assert str(error.value) == (
+            f"there is no panel {given!r} (did you mean 'kl_comparison'?): "
+            f"the names are {', '.join(panels.names())}"
+        )
+    for given in ("zzzz", None, 3, ["kl_comparison"]):
+        with pytest.raises(ValueError, match=r": the names are trajectories, jac"):
+            panels.make(given)
+    with pytest.raises(AttributeError, match=r"'KLCompare'\. Did you mean 'KLComparison'\?"):
+        panels.KLCompare  # noqa: B018
+    with pytest.raises(AttributeError, match="'Zzzz'$"):
+        panels.Zzzz  # noqa: B018
 
 
 @pytest.mark.parametrize("name", panels.names())

@@ -120,6 +120,39 @@ def test_messages_name_key_value_and_what_is_allowed():
     ]
 
 
+MANY = [f"name_{i}" for i in range(45)]
+
+
+class Long(State):
+    """More settings, options and controls than a phone's screen can list."""
+
+    buttons = ("train", "stop", "reset")
+    family = Choice("name_0", MANY)
+    extra = Toggle(True)
+    more = Toggle(True)
+
+
+@pytest.mark.parametrize(
+    "query, message",
+    [
+        ("family=nam_17", "family='nam_17' is not allowed (did you mean 'name_17'?)"),
+        (
+            "family=zzz",
+            "family='zzz' is not allowed: one of name_0, name_1, name_2 and 42 more",
+        ),
+        ("traget=ring", "there is no setting 'traget' (did you mean 'target'?)"),
+        ("zzz=1", "there is no setting 'zzz': the names are target, layers, seed and 10 more"),
+        ("hide=seed,rat", "hide=['seed', 'rat'] is not allowed (did you mean 'rate'?)"),
+        (
+            "target=rings",
+            "target='rings' is not allowed (did you mean 'ring'?): one of ring, two_moons",
+        ),
+    ],
+)
+def test_messages_have_the_nearest_name_and_no_long_list(query, message):
+    assert Long.from_query(query) == ({}, [message])
+
+
 @pytest.mark.parametrize(
     "bad",
     [

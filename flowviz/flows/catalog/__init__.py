@@ -67,8 +67,12 @@ def make(
     """
     family = entry(name)
     if unknown := sorted(set(options) - set(family.options)):
-        allowed = ", ".join(["layers", *family.options])
-        raise ValueError(f"{name!r} has no option {', '.join(unknown)}; it has: {allowed}")
+        allowed = ["layers", *family.options]
+        near = arguments.nearest(unknown[0], [*allowed, "dim", "seed"])
+        hint = f". Did you mean {near!r}?" if near else ""
+        raise ValueError(
+            f"{name!r} has no option {', '.join(unknown)}; it has: {', '.join(allowed)}{hint}"
+        )
     if not isinstance(dim, int) or not family.allows(dim):
         raise ValueError(f"{name!r} needs {family.dims_in_words()}, got {dim!r}")
     layers = family.layers if layers is None else layers
