@@ -28,18 +28,23 @@ def nearest(name: Any, known: Iterable[str]) -> str:
     return next((spelled[each] for each in (*close, *begun)), "")
 
 
+def listed(names: Iterable[str]) -> str:
+    """The names in a row, those that hold a comma in quotes."""
+    return ", ".join(repr(name) if "," in name else name for name in names)
+
+
 def among(name: Any, known: Iterable[str], words: str) -> str:
     """How a message about ``name``, which is not among ``known``, goes on.
 
     >>> "there is no setting 'layer'" + among("layer", ["layers", "seed"], "the names are")
     "there is no setting 'layer' (did you mean 'layers'?): the names are layers, seed"
     """
-    listed = list(known)
-    near = nearest(name, listed)
+    names = list(known)
+    near = nearest(name, names)
     hint = f" (did you mean {near!r}?)" if near else ""
-    if len(listed) <= FEW:
-        return f"{hint}: {words} {', '.join(listed) or 'none'}"
-    return hint or f": {words} {', '.join(listed[:3])} and {len(listed) - 3} more"
+    if len(names) <= FEW:
+        return f"{hint}: {words} {listed(names) or 'none'}"
+    return hint or f": {words} {listed(names[:3])} and {len(names) - 3} more"
 
 
 def named(kind: str, name: Any, table: Mapping[str, T]) -> T:
@@ -49,11 +54,11 @@ def named(kind: str, name: Any, table: Mapping[str, T]) -> T:
         ValueError: the table has no such name; the message lists its names and the nearest one.
     """
     if not isinstance(name, str) or name not in table:
-        listed, near = ", ".join(table), nearest(name, table)
-        if near and len(table) > FEW:  # behind a long list it would not be seen
-            raise ValueError(f"unknown {kind} {name!r}. Did you mean {near!r}? There are: {listed}")
+        near = nearest(name, table)
         hint = f" Did you mean {near!r}?" if near else ""
-        raise ValueError(f"unknown {kind} {name!r}; there are: {listed}.{hint}")
+        if near and len(table) > FEW:  # behind a long list it would not be seen
+            raise ValueError(f"unknown {kind} {name!r}.{hint} There are: {listed(table)}")
+        raise ValueError(f"unknown {kind} {name!r}; there are: {listed(table)}.{hint}")
     return table[name]
 
 

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +80,14 @@ def entry(name: str) -> Entry:
     return _ENTRIES[name]
 
 
-def make(name: str, *, hide: str | Iterable[str] = (), **state: Any) -> Panel:
-    """Make a panel: ``state`` and ``hide`` as :class:`flowviz.widgets.panel.Panel` takes them."""
-    return entry(name).load()(hide=hide, **state)
+def make(name: str, *nameless: object, **settings: Any) -> Panel:
+    """Make a panel. Its class, such as ``flowviz.panels.KLComparison``, lists its settings.
+
+    Raises:
+        TypeError: a setting without its name.
+        ValueError: an unknown panel or setting, or a value that is not allowed.
+    """
+    return entry(name).load()(*nameless, **settings)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 
 import ipywidgets as widgets
 
+from flowviz.widgets import signature
 from flowviz.widgets.controls import Controls
 from flowviz.widgets.header import Header
 from flowviz.widgets.jobs import JobRunner, in_words
@@ -43,13 +45,15 @@ class Panel:
     change with the names of the settings that changed. Work that takes longer than a moment goes
     through ``self.jobs``.
 
-    Args:
-        hide: names of controls that are to be out of sight.
-        state: settings by name; those not given have their defaults.
+    A subclass's signature and docstring list its settings, which are its keyword arguments; those
+    not given have their defaults.
 
     Raises:
+        TypeError: a setting without its name.
         ValueError: an unknown setting or a value that is not allowed.
     """
+
+    __signature__: ClassVar[inspect.Signature]
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -58,7 +62,14 @@ class Panel:
     State: ClassVar[type[PanelState]] = PanelState
     presets: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = ()
 
-    def __init__(self, hide: str | Iterable[str] = (), **state: Any) -> None:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__signature__ = signature.signature(cls.State)
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{signature.in_words(cls.State)}"
+
+    def __init__(self, *nameless: object, hide: str | Iterable[str] = (), **state: Any) -> None:
+        if nameless:
+            raise TypeError(signature.by_name(type(self).__name__, self.State, nameless[0]))
         hide = hide if isinstance(hide, str) else list(hide)
         self.settings: Any = self.State(hide=hide, **state)
         self.jobs = JobRunner(on_error=self.fail)

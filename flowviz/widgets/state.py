@@ -115,7 +115,7 @@ class Choice(Field):
         return value
 
     def allowed(self) -> str:
-        return "one of " + ", ".join(self.options)
+        return f"one of {arguments.listed(self.options)}"
 
     def refusal(self, value: Any) -> str:
         offered = arguments.among(value, self.options, "one of")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import subprocess
 import sys
 
@@ -29,12 +30,37 @@ def test_unknown_names_list_the_known_and_the_nearest():
             f"the names are {', '.join(panels.names())}"
         )
     for given in ("zzzz", None, 3, ["kl_comparison"]):
-        with pytest.raises(ValueError, match=r": the names are trajectories, jac"):
+        with pytest.raises(ValueError, match=": the names are trajectories, jac"):
             panels.make(given)
     with pytest.raises(AttributeError, match=r"'KLCompare'\. Did you mean 'KLComparison'\?"):
         panels.KLCompare  # noqa: B018
-    with pytest.raises(AttributeError, match="'Zzzz'$"):
+    with pytest.raises(AttributeError, match=r"'Zzzz'$"):
         panels.Zzzz  # noqa: B018
+
+
+@pytest.mark.parametrize("name", panels.names())
+def test_a_panel_lists_its_settings_where_a_notebook_looks_for_them(name):
+    panel = panels.entry(name).load()
+    found = inspect.signature(panel).parameters
+    assert {key: each.default for key, each in found.items()} == panel.State.defaults()
+    assert {each.kind for each in found.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    shown = " ".join(panel.__doc__.split())
+    for key, field in panel.State.fields().items():
+        assert f" {key}: {field.label}" in shown and f"{field.text_help}; " in shown
+        if key != "hide":
+            assert " ".join(f"; {field.allowed()}.".split()) in shown
+    assert all(control in shown.partition(" hide: ")[2] for control in panel.State.hidable())
+
+
+def test_a_setting_without_its_name_is_refused_in_words():
+    said = r"settings of KLComparison are given by name, as in KLComparison\(target='iris'\)"
+    with pytest.raises(TypeError, match=said):
+        panels.KLComparison("iris")
+    with pytest.raises(TypeError, match=said):
+        panels.make("kl_comparison", "iris", layers=2)
+    for value in (3, None, ["iris"], "nothing"):
+        with pytest.raises(TypeError, match=r"given by name, as in KLComparison\(\w+="):
+            panels.KLComparison(value)
 
 
 @pytest.mark.parametrize("name", panels.names())

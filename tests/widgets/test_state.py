@@ -128,6 +128,7 @@ class Long(State):
 
     buttons = ("train", "stop", "reset")
     family = Choice("name_0", MANY)
+    widths = Choice("8,8", ["8,8", "16,16"])
     extra = Toggle(True)
     more = Toggle(True)
 
@@ -141,7 +142,9 @@ class Long(State):
             "family='zzz' is not allowed: one of name_0, name_1, name_2 and 42 more",
         ),
         ("traget=ring", "there is no setting 'traget' (did you mean 'target'?)"),
-        ("zzz=1", "there is no setting 'zzz': the names are target, layers, seed and 10 more"),
+        ("zzz=1", "there is no setting 'zzz': the names are target, layers, seed and 11 more"),
+        ("widths=8", "widths='8' is not allowed (did you mean '8,8'?): one of '8,8', '16,16'"),
+        ("widths=x", "widths='x' is not allowed: one of '8,8', '16,16'"),
         ("hide=seed,rat", "hide=['seed', 'rat'] is not allowed (did you mean 'rate'?)"),
         (
             "target=rings",
