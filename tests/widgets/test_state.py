@@ -143,7 +143,7 @@ class Long(State):
         ),
         ("traget=ring", "there is no setting 'traget' (did you mean 'target'?)"),
         ("zzz=1", "there is no setting 'zzz': the names are target, layers, seed and 11 more"),
-        ("widths=8", "widths='8' is not allowed (did you mean '8,8'?): one of '8,8', '16,16'"),
+        ("widths=8,9", "widths='8,9' is not allowed (did you mean '8,8'?): one of '8,8', '16,16'"),
         ("widths=x", "widths='x' is not allowed: one of '8,8', '16,16'"),
         ("hide=seed,rat", "hide=['seed', 'rat'] is not allowed (did you mean 'rate'?)"),
         (
