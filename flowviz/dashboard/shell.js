@@ -1,5 +1,7 @@
 // The shell around the panels: top bar, menu, welcome, and the page's address.
 
+import { copyButton } from "../widgets/clipboard.js";
+
 const WELCOMED = "flowviz-welcomed";
 
 function element(tag, className, ...content) {
@@ -31,21 +33,6 @@ function remember(key) {
     localStorage.setItem(key, "1");
   } catch {
     // as above
-  }
-}
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // Pages without a secure origin have no clipboard interface; the old command works there.
-    const area = element("textarea", "fv-unseen");
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const copied = document.execCommand("copy");
-    area.remove();
-    if (!copied) throw new Error("the browser did not allow copying");
   }
 }
 
@@ -95,16 +82,9 @@ function render({ model, el }) {
     );
     const line = () =>
       ours ? link(model.get("query")) : `flowviz.dashboard.Dashboard(${JSON.stringify(model.get("query"))})`;
-    const copied = button("Copy link", "Copy a link that brings this state back", () =>
-      copy(line()).then(() => flash("Copied"), () => flash("Not allowed here")),
-    );
-    copied.setAttribute("aria-live", "polite");
-    let timer = 0;
-    function flash(text) {
-      clearTimeout(timer);
-      copied.textContent = text;
-      timer = setTimeout(() => { copied.textContent = "Copy link"; }, 1600);
-    }
+    const copied = ours
+      ? copyButton("Copy link", "Copy a link that brings this state back", line)
+      : copyButton("Copy line", "Copy a line of Python that brings this state back", line);
     const present = button("Present", "Hide menu and controls; Escape brings them back", () =>
       set("presenting", !model.get("presenting")),
     );
@@ -170,6 +150,8 @@ function render({ model, el }) {
       if (panel === model.get("current")) item.setAttribute("aria-current", "page");
       else item.removeAttribute("aria-current");
     }
+    const title = items.get(model.get("current"))?.textContent;
+    if (ours && title) document.title = `${title} · flowviz`;
   }
   function openMenu(open) {
     nav.classList.toggle("fv-open", open);

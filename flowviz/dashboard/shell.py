@@ -7,6 +7,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from flowviz.widgets import esm
+
 _HERE = Path(__file__).parent
 _TOKENS = _HERE.parent / "widgets" / "tokens.css"
 
@@ -19,7 +21,7 @@ class Shell(anywidget.AnyWidget):
     visitor went back or forward.
     """
 
-    _esm = (_HERE / "shell.js").read_text(encoding="utf-8")
+    _esm = esm.module(_HERE / "shell.js")
     _css = "\n".join(p.read_text(encoding="utf-8") for p in (_TOKENS, _HERE / "shell.css"))
     # [{title, panels: [{name, title}]}] and {text, steps: [{label, panel, preset}]}
     groups: traitlets.List = traitlets.List().tag(sync=True)

@@ -1,5 +1,7 @@
 // A panel's head: title, what one sees, presets, and the tools that act on the whole panel.
 
+import { copyButton } from "./clipboard.js";
+
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
   made.className = className;
@@ -13,21 +15,6 @@ function button(className, text, title, onClick) {
   made.title = title;
   made.addEventListener("click", onClick);
   return made;
-}
-
-// Pages without a secure origin have no clipboard interface; the old command still works there.
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const area = element("textarea", "fv-unseen");
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const copied = document.execCommand("copy");
-    area.remove();
-    if (!copied) throw new Error("the browser did not allow copying");
-  }
 }
 
 export default {
@@ -44,31 +31,22 @@ export default {
     presets.setAttribute("role", "group");
     presets.setAttribute("aria-label", "Presets");
     const tools = element("div", "fv-tools");
-    const code = element("pre", "fv-code");
-    code.tabIndex = 0;
-    code.setAttribute("aria-label", "The code that makes this panel");
+    const code = element("div", "fv-code");
+    const lines = element("pre", "");
+    lines.tabIndex = 0;
+    lines.setAttribute("aria-label", "The code that makes this panel");
+    code.append(lines, copyButton("Copy", "Copy these lines", () => model.get("code")));
 
     const showCode = button("fv-button", "Show code", "The lines of flowviz that make this", () =>
       set("code_shown", !model.get("code_shown")),
     );
-    const copied = button("fv-button", "Copy link", "Copy a line that brings this state back", () =>
-      copy(model.get("line")).then(
-        () => flash("Copied"),
-        () => flash("Not allowed here"),
-      ),
+    const copied = copyButton(
+      "Copy line", "Copy a line of Python that brings this state back", () => model.get("line"),
     );
-    copied.setAttribute("aria-live", "polite");
     const present = button("fv-button", "Present", "Hide the controls; Escape brings them back", () =>
       set("presenting", !model.get("presenting")),
     );
     tools.append(showCode, copied, present);
-
-    let timer = 0;
-    function flash(text) {
-      clearTimeout(timer);
-      copied.textContent = text;
-      timer = setTimeout(() => (copied.textContent = "Copy link"), 1600);
-    }
 
     function drawPresets() {
       presets.replaceChildren(
@@ -94,7 +72,7 @@ export default {
       summary.textContent = model.get("summary");
       const shown = model.get("code_shown");
       code.hidden = !shown;
-      code.textContent = shown ? model.get("code") : "";
+      lines.textContent = shown ? model.get("code") : "";
       showCode.textContent = shown ? "Hide code" : "Show code";
       showCode.setAttribute("aria-expanded", String(shown));
       const presenting = model.get("presenting");
@@ -119,7 +97,6 @@ export default {
     drawPresets();
     draw();
     return () => {
-      clearTimeout(timer);
       document.removeEventListener("keydown", onKey);
       for (const [name, listener] of listeners) model.off(name, listener);
     };

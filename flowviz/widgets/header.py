@@ -9,15 +9,17 @@ from typing import Any
 import anywidget
 import traitlets
 
+from flowviz.widgets import esm
+
 
 class Header(anywidget.AnyWidget):
-    """Title, summary, preset chips, Show code, Copy link and Present.
+    """Title, summary, preset chips, Show code, Copy line and Present.
 
     Copying happens in the page, so ``line`` always holds what is to be copied. ``code`` need be
     up to date only while ``code_shown``.
     """
 
-    _esm = (Path(__file__).parent / "header.js").read_text(encoding="utf-8")
+    _esm = esm.module(Path(__file__).parent / "header.js")
     title = traitlets.Unicode().tag(sync=True)
     summary = traitlets.Unicode().tag(sync=True)
     presets = traitlets.List(traitlets.Unicode()).tag(sync=True)

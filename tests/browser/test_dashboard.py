@@ -135,8 +135,9 @@ def test_all_of_a_panel_can_be_scrolled_to_and_the_top_bar_stays(visit):
     page.mouse.wheel(0, 10_000)
     page.wait_for_function("scrollY > 100")
     page.wait_for_timeout(300)
+    # A page scrolls by whole pixels, and its height need not be whole.
     bottom, top = page.evaluate(
-        f"""[document.querySelector("{READY}").getBoundingClientRect().bottom,
+        f"""[Math.floor(document.querySelector("{READY}").getBoundingClientRect().bottom),
         document.querySelector(".fv-topbar").getBoundingClientRect().top]"""
     )
     assert bottom <= 400 and top == 0
@@ -215,6 +216,10 @@ def test_show_code_and_copy_link(visit, voila_server):
     code = page.locator(f"{READY} .fv-code")
     code.wait_for()
     assert "import flowviz" in code.inner_text()
+    code.get_by_role("button", name="Copy").click()
+    code.get_by_role("button", name="Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == code.locator("pre").inner_text()
+    assert page.title() == "Trajectories · flowviz"
     page.get_by_role("button", name="Copy link").first.click()
     page.get_by_role("button", name="Copied").first.wait_for()
     link = page.evaluate("navigator.clipboard.readText()")

@@ -131,7 +131,7 @@ def test_presets_code_and_copying(visit):
     deep.click()
     first.locator(".demo-picture", has_text="9 layers").wait_for()
     first.locator(".fv-chip[aria-pressed=true]", has_text="Deep").wait_for()
-    first.get_by_role("button", name="Copy link").click()
+    first.get_by_role("button", name="Copy line").click()
     first.get_by_role("button", name="Copied").wait_for()
     line = "flowviz.panels.make('demo', layers=9)"
     assert page.evaluate("navigator.clipboard.readText()") == f"import flowviz; {line}"
