@@ -7,8 +7,6 @@ belong to one distribution.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +17,12 @@ import torch
 from torch import Tensor
 
 from flowviz.grid import Estimate, Window
+from flowviz.targets.table import LARGEST, read_table
 from flowviz.targets.target import Target
 
 MAX_POINTS = 100_000
-MAX_BYTES = 64 * 1024 * 1024
 _MAX_KERNELS = 2_000
 _MAX_PAIRS = 1_000_000  # points times kernels held in memory at once
-_LARGEST = 1e15
 
 
 class PointsTarget(Target):
@@ -145,11 +142,13 @@ def from_points(
         ValueError: another shape, something that is not a number, NaN or infinite rows (how many,
             and which comes first), fewer than two points, or all points equal.
     """
-    return _make(_table(points), name, title, "Your points, smoothed by a kernel.", standardise)
+    return _make(
+        check_points(points), name, title, "Your points, smoothed by a kernel.", standardise
+    )
 
 
-def _table(points: Any) -> np.ndarray:
-    """The points as float64 ``[n, 2]``, checked."""
+def check_points(points: Any) -> np.ndarray:
+    """The points as float64 ``[n, 2]``. Raises as :func:`from_points` does."""
     if isinstance(points, Tensor):
         points = points.detach().cpu().numpy()
     try:
@@ -167,11 +166,13 @@ def _table(points: Any) -> np.ndarray:
     if len(bad):
         raise ValueError(
             f"{len(bad):,} of {len(table):,} points have a NaN or an infinite coordinate, "
-            f"the first in row {bad[0]} (counted from 0)"
+            f"the first of them is point {bad[0] + 1:,}"
         )
-    if np.abs(table).max() > _LARGEST:
-        row = int(np.abs(table).max(axis=1).argmax())
-        raise ValueError(f"coordinates are limited to ±1e15; row {row} has {table[row].tolist()}")
+    if np.abs(table).max() > LARGEST:
+        far = int(np.abs(table).max(axis=1).argmax())
+        raise ValueError(
+            f"coordinates are limited to ±{LARGEST:g}; point {far + 1:,} is {table[far].tolist()}"
+        )
     if len(table) == 1:
         raise ValueError("one point has no density: at least two different ones are needed")
     if (table == table[0]).all():
@@ -181,8 +182,10 @@ def _table(points: Any) -> np.ndarray:
     return table
 
 
-def _make(table: np.ndarray, name: str, title: str, about: str, standardise: bool) -> PointsTarget:
-    note = "The density is a kernel estimate."
+def _make(
+    table: np.ndarray, name: str, title: str, about: str, standardise: bool, remarks: str = ""
+) -> PointsTarget:
+    note = f"The density is a kernel estimate. {remarks}".rstrip()
     if len(table) > MAX_POINTS:
         note += f" {MAX_POINTS:,} of {len(table):,} points are used, drawn at random."
         chosen = np.random.default_rng(0).choice(len(table), MAX_POINTS, replace=False)
@@ -194,9 +197,6 @@ def _make(table: np.ndarray, name: str, title: str, about: str, standardise: boo
     return PointsTarget(name, title, about, points, note)
 
 
-# ---------------------------------------------------------------------------- CSV
-
-
 def from_csv(
     source: str | bytes | Path,
     columns: Sequence[str | int] | None = None,
@@ -204,143 +204,25 @@ def from_csv(
     title: str = "Your data",
     standardise: bool = True,
 ) -> PointsTarget:
-    """A target from two columns of a CSV table: comma, semicolon or tab between the values.
+    """A target from two columns of a table, as :func:`flowviz.targets.table.read_table` reads it.
 
-    A first row without numbers is the header. With semicolons or tabs a decimal comma is
-    understood. Blank lines are skipped; nothing else is.
+    The target's ``note`` says how many rows were left out because a value is missing, and whether
+    there were more columns of numbers than the two that were taken.
 
     Args:
-        source: a ``Path``; or the text itself, as bytes or as a string with a line break in it; a
-            string of one line is a path. (What a visitor of a page sends is passed as bytes, so
-            that it can never name a file.)
-        columns: two names of the header or two numbers counted from 0; the first two columns
-            that hold numbers if left out.
+        source, columns: as for ``read_table``.
         name, title: the target's.
         standardise: subtract each column's mean and divide by its standard deviation.
 
     Raises:
-        ValueError: a value is missing or not a number (line and column are named), there are not
-            two columns of numbers, no such column, or the text is longer than 64 MiB.
+        ValueError: what ``read_table`` refuses, or fewer than two different points.
         OSError: the file cannot be read.
     """
-    lines = _rows(_text(source))
-    header = _header(lines)
-    labels = header or [f"column {i}" for i in range(max(len(row) for _, row in lines))]
-    if not lines:
-        raise ValueError("the table has a header, but no rows")
-    first, second = _choose(lines, header, labels, columns)
-    table = [[_number(line, row, i, labels) for i in (first, second)] for line, row in lines]
-    about = f"{labels[first]} and {labels[second]}"
+    table = read_table(source, columns)
+    about = " and ".join(table.labels)
     about += ", each less its mean and over its standard deviation." if standardise else "."
-    return _make(_table(table), name, title, about[0].upper() + about[1:], standardise)
-
-
-def _text(source: str | bytes | Path) -> str:
-    if isinstance(source, str) and "\n" not in source and "\r" not in source:
-        if not source.strip():
-            raise ValueError("the table is empty")
-        source = Path(source)
-    if isinstance(source, Path):
-        if source.stat().st_size > MAX_BYTES:
-            raise ValueError(f"{source.name} is larger than {MAX_BYTES >> 20} MiB")
-        source = source.read_bytes()
-    if not isinstance(source, str | bytes):
-        raise TypeError(f"a CSV comes as a path, as text or as bytes, not as {type(source)}")
-    if len(source) > MAX_BYTES:
-        raise ValueError(f"the table is larger than {MAX_BYTES >> 20} MiB")
-    text = _decode(source) if isinstance(source, bytes) else source
-    if "\0" in text:
-        raise ValueError("this is not a text file: it holds zero bytes")
-    return text.removeprefix("\ufeff")
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """The table as (line number, cells), blank lines left out."""
-    start = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max("\t;,", key=start.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        rows = [(reader.line_num, [c.strip() for c in row]) for row in reader if _filled(row)]
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num} cannot be read as CSV: {error}") from error
-    if delimiter != ",":
-        rows = [(line, [_decimal_point(c) for c in row]) for line, row in rows]
-    if not rows:
-        raise ValueError("the table is empty")
-    return rows
-
-
-def _filled(row: list[str]) -> bool:
-    """Whether the line holds a row; one of empty values is a row, with its values missing."""
-    return len(row) > 1 or any(cell.strip() for cell in row)
-
-
-def _decimal_point(cell: str) -> str:
-    return cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell)) and "_" not in cell
-    except ValueError:
-        return False
-
-
-def _header(rows: list[tuple[int, list[str]]]) -> list[str] | None:
-    """Takes the header off the rows, if the first one is a header."""
-    if any(_is_number(cell) for cell in rows[0][1]):
-        return None
-    return rows.pop(0)[1]
-
-
-def _choose(
-    rows: list[tuple[int, list[str]]],
-    header: list[str] | None,
-    labels: list[str],
-    columns: Sequence[str | int] | None,
-) -> tuple[int, int]:
-    if columns is not None:
-        if isinstance(columns, str | bytes) or len(columns) != 2:
-            raise ValueError(f"two columns are needed, not {columns!r}")
-        first, second = (_position(column, header, labels) for column in columns)
-        return first, second
-    numeric = [i for i in range(len(labels)) if _mostly_numbers(rows, i)]
-    if len(numeric) < 2:
-        found = f"only {labels[numeric[0]]!r} does" if numeric else "none does"
-        raise ValueError(
-            f"two columns must hold numbers, and {found} among {', '.join(map(repr, labels))}; "
-            f"values are separated by commas, semicolons or tabs"
-        )
-    return numeric[0], numeric[1]
-
-
-def _position(column: str | int, header: list[str] | None, labels: list[str]) -> int:
-    if isinstance(column, int) and not isinstance(column, bool) and 0 <= column < len(labels):
-        return column
-    if isinstance(column, str) and column in labels:
-        return labels.index(column)
-    known = ", ".join(map(repr, labels)) if header else f"the numbers 0 to {len(labels) - 1}"
-    raise ValueError(f"there is no column {column!r}; there are: {known}")
-
-
-def _mostly_numbers(rows: list[tuple[int, list[str]]], i: int) -> bool:
-    """Whether at least half of the column's values are numbers: the rest are then mistakes."""
-    return 2 * sum(i < len(row) and _is_number(row[i]) for _, row in rows) >= len(rows)
-
-
-def _number(line: int, row: list[str], i: int, labels: list[str]) -> float:
-    cell = row[i] if i < len(row) else ""
-    if _is_number(cell):
-        return float(cell)
-    what = f"{cell[:40]!r} is not a number" if cell else "a value is missing"
-    raise ValueError(f"line {line}, column {labels[i]!r}: {what}")
+    about = about[0].upper() + about[1:]
+    return _make(check_points(table.points), name, title, about, standardise, table.remarks)
 
 
 def _packaged(name: str, title: str, about: str) -> PointsTarget:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from flowviz.grid import Grid2D
-from flowviz.targets import from_csv, from_points, make
+from flowviz.targets import from_csv, from_points, make, table
 from flowviz.targets import points as module
 from tests.targets.draws_against_density import chi_square, seeded
 
@@ -91,8 +91,11 @@ def test_a_million_points_are_subsampled_and_it_is_said() -> None:
         ("points", "table of numbers"),
         (object(), "table of numbers"),
         ([[1j, 2], [3, 4]], "table of numbers"),
-        ([[0, 1], [math.nan, 1], [2, 3], [1, math.inf]], "2 of 4 points .* first in row 1"),
-        ([[0, 1], [1e300, 1]], "row 1 has"),
+        (
+            [[0, 1], [math.nan, 1], [2, 3], [1, math.inf]],
+            "2 of 4 points .* first of them is point 2",
+        ),
+        ([[0, 1], [1e300, 1]], "point 2 is"),
     ],
 )
 def test_bad_points_are_refused(points: Any, message: str) -> None:
@@ -180,10 +183,36 @@ EXPECTED = [[1.5, 60.0], [1.8, 80.0], [1.6, 70.0]]
         " 1.5 , 60 \n1.8,80\n1.6,70\n\n\n",
         "größe;gewicht\n1,5;60\n1,8;80\n1,6;70\n".encode("latin-1"),
         "\n\n" + TABLE,
+        TABLE.replace(",", " "),
+        TABLE.replace(",", " ").replace(".", ","),
+        "1,5   60\n 1,8\t80 \n1,6 70",
     ],
 )
 def test_tables_are_read(text: str | bytes) -> None:
     assert rows_of(text) == EXPECTED
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "nan", "N/A", "?", "-", " null "])
+def test_rows_with_a_missing_value_are_left_out_and_counted(missing: str) -> None:
+    target = from_csv(f"a,b\n1,2\n3,{missing}\n{missing},5\n4,6\n", standardise=False)
+    assert target.points.tolist() == [[1, 2], [4, 6]]
+    assert "2 of 4 rows have a missing value and were left out." in target.note
+
+
+def test_a_short_row_is_one_with_a_missing_value() -> None:
+    target = from_csv("a,b\n1,2\n3\n4,6\n", standardise=False)
+    assert target.points.tolist() == [[1, 2], [4, 6]]
+    assert "1 of 3 rows has a missing value and was left out." in target.note
+    assert "missing" not in from_csv("a,b\n1,2\n\n4,6\n").note, "a blank line is no row"
+
+
+def test_a_table_with_more_columns_of_numbers_says_so() -> None:
+    target = from_csv(",x,name,y\n1,2,a,3\n2,5,b,7\n", standardise=False)
+    assert target.points.tolist() == [[1, 2], [2, 5]]
+    assert target.about == "Column 1 and x."
+    assert "3 columns hold numbers: the first two are taken." in target.note
+    assert "hold numbers" not in from_csv(TABLE).note
+    assert "hold numbers" not in from_csv("a,b,c\n1,2,3\n4,5,7\n", columns=["a", "c"]).note
 
 
 def test_columns_are_chosen() -> None:
@@ -218,26 +247,23 @@ def test_bytes_never_name_a_file(tmp_path: Path) -> None:
         ("\n\n\n", "the table is empty"),
         ("  \n \n", "the table is empty"),
         (",\n,\n", "two columns must hold numbers, and none does"),
-        ("a,b\n1,2\n,\n4,5\n", "line 3, column 'a': a value is missing"),
         ("a,b\n", "a header, but no rows"),
         ("a,b\n1,2\n", "one point"),
         ("a,b\n1,2\n1,2\n", "all 2 points are equal"),
         ("a,b\n1,2\n3,x\n4,5\n", "line 3, column 'b': 'x' is not a number"),
-        ("a,b\n1,2\n\n3,\n4,5\n", "line 4, column 'b': a value is missing"),
-        ("a,b\n1,2\n3\n4,5\n", "line 3, column 'b': a value is missing"),
-        ("1,2\n3,4\nNA,5\n", "line 3, column 'column 0': 'NA' is not a number"),
-        ("1,2\n3,4\nnan,5\n", "line 3, column 'column 0': 'nan' is not a number"),
-        ("1,2\n3,4\n5,inf\n", "line 3, column 'column 1': 'inf' is not a number"),
+        ("a,b\n1,2\n\n3,x\n4,5\n", "line 4, column 'b': 'x' is not a number"),
+        ("a,b\n1,\n2,\n,3\n,4\n", "no row has a value in both 'a' and 'b'"),
+        ("1,2\n3,4\nfive,6\n", "line 3, column 'column 1': 'five' is not a number"),
+        ("1,2\n3,4\n5,inf\n", "line 3, column 'column 2': 'inf' is not a number"),
         ("1,2\n3,4\n1_0,5\n", "'1_0' is not a number"),
         ('a,b\n1,2\n"3\n3",4\n5,6\n', "column 'a'"),
         ("a,b\nx,y\nz,w\n", "two columns must hold numbers, and none does among 'a', 'b'"),
         ("a,b\nx,1\nz,2\n", "only 'b' does"),
-        ("1\n2\n3\n", "commas, semicolons or tabs"),
-        ("1 2\n3 4\n", "commas, semicolons or tabs"),
+        ("1\n2\n3\n", "commas, semicolons, tabs or spaces"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "not a text file"),
         ("<html>\n<body>\n", "two columns must hold numbers"),
         ("a,b\n1," + "9" * 200_000 + "\n", "cannot be read as CSV"),
-        ("a,b\n1e300,1\n2,2\n", "limited"),
+        ("a,b\n1e300,1\n2,2\n", "line 2, column 'a': numbers are limited"),
     ],
 )
 def test_bad_tables_are_refused(text: str | bytes, message: str) -> None:
@@ -259,7 +285,7 @@ def test_text_in_a_named_column_is_named() -> None:
 
 
 def test_too_large_a_table_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "MAX_BYTES", 10)
+    monkeypatch.setattr(table, "MAX_BYTES", 10)
     path = tmp_path / "people.csv"
     path.write_text(TABLE)
     for source in (TABLE, TABLE.encode(), path):
