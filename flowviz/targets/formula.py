@@ -125,6 +125,15 @@ def compile_formula(text: str) -> Callable[[Tensor], Tensor]:
     return _Compiler(text).function
 
 
+def vocabulary() -> str:
+    """What a formula may be made of, in sentences for who types one."""
+    functions = ", ".join([*_ONE_ARGUMENT, *(f"{name}(a, b)" for name in _TWO_OR_MORE)])
+    return (
+        "Of x, y, r = √(x² + y²) and theta, the angle, with + − * / ^ < > and the numbers pi "
+        f"and e. Functions: {functions}, where(a < b, c, d)."
+    )
+
+
 class _Compiler:
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
@@ -389,10 +398,7 @@ class FormulaTarget(Target):
         beyond = 1 - float(square[7:-7, 7:-7].sum() / square.sum())
         notes = []
         if beyond >= 0.02:
-            notes.append(
-                f"{100 * beyond:.0f} % of the mass in the window lies at its edge, where a wall "
-                f"cuts the formula off: a larger window may be meant, or log p̃ that falls off."
-            )
+            notes.append(self._cut_off(beyond))
         fine, error = self._log_z
         error = max(error, abs(fine - grid.log_integral(self.log_density).value))
         self._log_z = Estimate(fine, error)
@@ -402,6 +408,19 @@ class FormulaTarget(Target):
                 f"log Z is uncertain by {error:.2g}."
             )
         return " ".join(notes)
+
+    def _cut_off(self, share: float) -> str:
+        """What it means, and what helps, that so much of the mass lies at the window's edge."""
+        xmin, xmax, ymin, ymax = self.window
+        note = (
+            f"Only x from {xmin:g} to {xmax:g} and y from {ymin:g} to {ymax:g} count, and "
+            f"{100 * share:.0f} % of the mass lies at that edge, where the formula is cut off. "
+            f"To keep the mass inside, let log p̃ fall off towards the edge"
+        )
+        if xmin == ymin == -xmax == -ymax:
+            # A Gaussian whose standard deviation is a third of the way to the edge, nearly.
+            note += f": subtract r^2/{xmax**2 / 4:g}, say"
+        return f"{note}.".replace("-", "−")
 
 
 def from_formula(text: str, window: Window = (-4.0, 4.0, -4.0, 4.0)) -> FormulaTarget:

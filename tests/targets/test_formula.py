@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from flowviz.grid import Grid2D
 from flowviz.targets import FormulaError, from_formula
-from flowviz.targets.formula import compile_formula
+from flowviz.targets.formula import compile_formula, vocabulary
 
 Pair = tuple[str, Callable[[float, float], float]]
 
@@ -321,16 +322,38 @@ def test_gradients_flow() -> None:
 
 def test_a_formula_that_does_not_fall_off_gets_a_wall_and_a_note() -> None:
     target = from_formula("-((y - sin(pi*x/2))/0.4)^2/2")
-    assert "lies at its edge" in target.note
+    assert "Only x from −4 to 4 and y from −4 to 4 count, and 7 % of" in target.note
+    assert "lies at that edge" in target.note
     assert target.log_z == pytest.approx(math.log(7.5 * math.sqrt(2 * math.pi) * 0.4), abs=1e-3)
     growing = from_formula("x^4")
-    assert "lies at its edge" in growing.note
+    assert "lies at that edge" in growing.note
     far = torch.tensor([[6.0, 0.0], [60.0, 0.0], [1e4, -1e4]], requires_grad=True)
     value = growing.log_density(far)
     (gradient,) = torch.autograd.grad(value.sum(), far)
     assert (value.diff() < 0).all() and (gradient[:, 0] < 0).all(), "outside, the wall leads back"
     wide = Grid2D((-8, 8, -8, 8), 400, dtype=torch.float64)
     assert wide.integrate(target.log_prob).value == pytest.approx(1, abs=2e-3)
+
+
+@pytest.mark.parametrize("half", [4.0, 6.0])
+@pytest.mark.parametrize("formula", ["-((y - sin(pi*x/2))/0.4)^2/2", "-abs(x*y)", "cos(x)"])
+def test_what_the_note_advises_keeps_the_mass_inside(formula: str, half: float) -> None:
+    window = (-half, half, -half, half)
+    note = from_formula(formula, window).note
+    advice = re.search(r"subtract (\S+), say", note)
+    assert advice is not None
+    assert from_formula(f"{formula} - {advice[1]}", window).note == ""
+    assert "subtract" not in from_formula(formula, (-half, half + 1, -half, half)).note
+
+
+def test_the_vocabulary_is_what_is_understood() -> None:
+    values, functions = vocabulary().split("Functions: ")
+    for name in ("x", "y", "r", "theta", "pi", "e"):
+        assert re.search(rf"\b{name}\b", values)
+    calls = re.findall(r"(\w+)(\([^)]*\))?", functions)
+    assert len(calls) > 15
+    for name, arguments in calls:
+        compile_formula(name + re.sub(r"[a-d]", "x", arguments or "(x)"))
 
 
 def test_an_unresolved_peak_is_noted() -> None:
