@@ -505,14 +505,43 @@ def test_points_are_sprayed_undone_and_cleared(show: Any) -> None:
     assert page.evaluate("model.sent.length") == 1
     stroke(-1)
     assert len(page.evaluate(drawn)) > 1.8 * first.size
-    page.get_by_role("button", name="Undo the last stroke").click()
+    undo = page.get_by_role("button", name="Undo")
+    undo.click()
     np.testing.assert_array_equal(np.array(page.evaluate(drawn)).reshape(-1, 2), first)
-    page.get_by_role("button", name="Clear the drawing").click()
-    assert page.evaluate(drawn) == []
+    clear = page.get_by_role("button", name="Clear the drawing")
+    clear.click()
+    assert page.evaluate(drawn) == [] and clear.is_disabled()
+    undo.click()
+    np.testing.assert_array_equal(np.array(page.evaluate(drawn)).reshape(-1, 2), first)
+    undo.click()
+    assert page.evaluate(drawn) == [] and undo.is_disabled()
     page.locator(".fv-stage-plot").focus()
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("Enter")
     assert np.array(page.evaluate(drawn)).reshape(-1, 2).mean(0) == pytest.approx([0.2, 0], abs=0.2)
+
+
+def test_points_from_the_kernel_are_a_step_of_the_drawing(show: Any) -> None:
+    page = show(Stage(drawing="points", window=WINDOW))
+    undo = page.get_by_role("button", name="Undo")
+    assert undo.is_disabled()
+    counted = "model.get('drawn').byteLength / 8"
+
+    def spray() -> int:
+        page.mouse.move(*place(page, -1, 1))
+        page.mouse.down()
+        page.mouse.move(*place(page, 1, 1), steps=4)
+        page.mouse.up()
+        return int(page.evaluate(counted))
+
+    counts = [0, spray(), spray()]
+    page.evaluate("model.put('drawn', new DataView(Float32Array.of(0, 1, 2, 3, 3, 3).buffer))")
+    counts += [3, spray()]
+    assert 0 < counts[1] < counts[2] and counts[4] > 3
+    for count in reversed(counts[:-1]):
+        undo.click()
+        assert page.evaluate(counted) == count
+    assert undo.is_disabled()
 
 
 def test_the_cursor_is_reported_never_faster_than_fifteen_times_a_second(show: Any) -> None:
