@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pytest
 
 from tests.browser.shown import PANEL, PATIENCE, overflow, play, words
@@ -214,22 +215,98 @@ def test_a_formula_is_checked_under_its_box(show):
     box.fill("-x^2 - 3*y^2")
     box.press("Enter")
     page.get_by_text("'q' is not known here").wait_for(state="hidden")
+    page.get_by_text("Functions: exp, log").wait_for()
     page.wait_for_function(
         "([selector, before]) => document.querySelector(selector).innerText !== before",
         arg=[f"{PANEL} .fv-readout-value", before],
     )
 
 
-def test_points_are_drawn_and_fitted(show):
-    page = show("target=points&hidden=16,16")
-    pad = page.locator(f"{PANEL} .fv-target-choice .fv-stage-plot")
+def test_the_box_shows_the_whole_formula_and_keeps_one_that_is_too_long(show):
+    page = show("target=formula&hidden=16,16")
+    box = page.get_by_label("log p̃(x, y)")
+    whole = "box => box.scrollHeight <= box.clientHeight && box.scrollWidth <= box.clientWidth"
+    assert box.evaluate(whole), "the default, too, is longer than a line of the narrow card"
+    lines = box.bounding_box()["height"]
+    box.fill("-x^2 - y^2")
+    assert box.bounding_box()["height"] < lines and box.evaluate(whole)
+    long = "x" + "+x" * 3_000
+    box.fill(long)
+    box.press("Enter")
+    page.get_by_text("at most 1,000 characters, this has 6,001").wait_for()
+    assert box.input_value() == long
+
+
+def stroke(page) -> None:
+    """Draw across the pad."""
+    pad = page.locator(f"{PANEL} .fv-pad .fv-stage-plot")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + 40)
     page.mouse.down()
     page.mouse.move(box["x"] + 140, box["y"] + 120, steps=12)
     page.mouse.up()
+
+
+def points(page) -> int:
+    """How many points the panel says there are."""
+    said = page.locator(f"{PANEL} .fv-points-words").inner_text()
+    found = re.match(r"([\d,]+) points\. ", said)
+    return int(found.group(1).replace(",", "")) if found else 0
+
+
+def test_points_are_drawn_and_fitted(show):
+    page = show("target=points&hidden=16,16")
+    stroke(page)
     page.get_by_text(re.compile(r"\d+ points\. The density is a kernel estimate")).wait_for()
+
+
+def test_undo_goes_back_over_strokes_tables_and_files(show):
+    page = show("target=points&hidden=16,16")
+    pad = page.locator(f"{PANEL} .fv-pad")
+    undo = pad.get_by_role("button", name="Undo")
+    assert undo.is_disabled()
+
+    def settled(wanted: int | None = None) -> int:
+        page.wait_for_timeout(1_500)
+        assert wanted is None or points(page) == wanted
+        return points(page)
+
+    stroke(page)
+    counts = [0, settled()]
+    page.get_by_label("Or paste rows").fill("1 2\n3 4\n5 5")
+    page.get_by_label("Or paste rows").press("Tab")
+    counts.append(settled(3))
+    stroke(page)
+    counts.append(settled(3 + counts[1]))
+    rows = "a,b\n1,2\n3,\n4,5\n6,1\n8,8\n"
+    file = {"name": "mine.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    page.locator(f"{PANEL} .fv-file input").set_input_files(file)
+    page.get_by_role("button", name="CSV file: mine.csv").wait_for()
+    page.get_by_text("1 of 5 rows has a missing value and was left out.").wait_for()
+    counts.append(settled(4))
+    for count in reversed(counts[:-1]):
+        undo.click()
+        settled(count)
+    assert undo.is_disabled()
+    assert page.get_by_role("button", name="CSV file", exact=True).is_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_one_sees_where_drawing_works(show, theme):
+    page = show("target=points&hidden=16,16", color_scheme=theme)
+    edge, card = page.locator(f"{PANEL} .fv-pad .fv-stage-plot").evaluate(
+        """pad => [getComputedStyle(pad, "::after").borderTopColor,
+          getComputedStyle(pad).backgroundColor]"""
+    )
+
+    def luminance(colour: str) -> float:
+        parts = (int(part) / 255 for part in re.findall(r"\d+", colour)[:3])
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    dark, light = sorted((luminance(edge), luminance(card)))
+    assert (light + 0.05) / (dark + 0.05) > 3
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime, timezone
 
 import numpy as np
 import pytest
@@ -25,12 +24,10 @@ class Choosing:
         self.choice = TargetChoice(
             self.settings, self.controls, lambda text, kind: self.messages.append((text, kind))
         )
-        self.points = self.choice._points_box
+        self.points, self.formula = self.choice._points, self.choice._formula
 
     def upload(self, name, content):
-        size = len(content)
-        file = {"name": name, "type": "text/csv", "size": size, "content": memoryview(content)}
-        self.points._file.value = (file | {"last_modified": datetime.now(timezone.utc)},)
+        self.points._file._handle_custom_msg({"name": name}, [memoryview(content)])
 
     @property
     def words(self):
@@ -62,7 +59,7 @@ def test_every_name_is_offered_and_made(made):
 
 def test_the_boxes_show_only_where_they_count(made):
     chooser = made()
-    formula, points = chooser.choice._formula_box, chooser.points.widget
+    formula, points = chooser.formula.widget, chooser.points.widget
     assert (formula.layout.display, points.layout.display) == ("none", "none")
     chooser.settings.target = "formula"
     assert (formula.layout.display, points.layout.display) == (None, "none")
@@ -91,19 +88,45 @@ def test_a_bad_formula_is_explained_under_it_and_the_last_good_target_stays(made
     chooser.settings.formula = formula
     assert chooser.choice.target() is good
     assert chooser.choice.error
-    assert chooser.choice._formula_error.text == chooser.choice.error
-    assert chooser.choice._formula_error.layout.display is None
+    assert chooser.formula._words.text == chooser.choice.error
+    assert chooser.formula._words.layout.display is None
     assert chooser.choice.code() == "target = flowviz.targets.from_formula('-(x^2 + y^2)/2')"
     chooser.settings.formula = "-x^2 - y^2"
     assert chooser.choice.error == ""
-    assert chooser.choice._formula_error.layout.display == "none"
+    assert chooser.formula._words.layout.display == "none"
 
 
 def test_a_bad_formula_points_at_the_place(made):
     chooser = made(target="formula", formula="-x^2 - q*y")
     assert "'q' is not known here" in chooser.choice.error
     assert "\n  -x^2 - q*y\n         ^ column 8" in chooser.choice.error
-    assert '<div role="alert">' in chooser.choice._formula_error.value
+    assert '<div role="alert">' in chooser.formula._words.value
+
+
+@pytest.mark.parametrize("formula", ["x" + "+x" * 3_000, "(" * 1_000 + "x" + ")" * 1_000])
+def test_a_formula_that_is_too_long_stays_in_its_box_and_is_explained(made, formula):
+    chooser = made(target="formula", formula="x + q")
+    box = chooser.controls["formula"]
+    box.value = formula
+    assert box.value == formula and chooser.settings.formula == "x + q"
+    said = f"a formula has at most 1,000 characters, this has {len(formula):,}"
+    assert chooser.formula._words.text == said
+    # and it still does after a look at another target
+    chooser.settings.target = "banana"
+    chooser.settings.target = "formula"
+    assert chooser.formula._words.text == said
+    # the formula before is good again, as it was
+    box.value = "x + q"
+    assert "'q' is not known here" in chooser.formula._words.text
+    box.value = formula
+    chooser.settings.formula = "-x^2 - y^2"
+    assert box.value == "-x^2 - y^2" and chooser.formula._words.text == ""
+
+
+def test_a_formula_as_long_as_it_may_be_is_taken(made):
+    chooser = made(target="formula")
+    chooser.controls["formula"].value = "-x^2 - y^2".ljust(1_000)
+    assert len(chooser.settings.formula) == 1_000 and chooser.choice.error == ""
 
 
 def test_an_error_goes_to_the_panel_where_the_box_is_hidden(made):
@@ -154,15 +177,15 @@ def test_a_csv_becomes_the_target(made):
     assert chooser.settings.target == "points"
     taken = np.array(chooser.settings.points)
     assert np.allclose(taken, (rows - rows.mean(0)) / rows.std(0), atol=1e-3)
-    assert "Read from my data.csv: Width and height" in chooser.words
+    assert "Read from my data.csv: width and height, centred and scaled." in chooser.words
+    assert chooser.points._file.loaded == "my data.csv"
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "the table is empty"),
-        (b"x,y\n1,2\n3,\n4,5\n", "line 3, column 'y': a value is missing"),
-        (b"x,y\n1,2\n3,nan\n4,5\n", "line 3, column 'y': 'nan' is not a number"),
+        (b"1,2\n3,four\n4,5\n", "line 2, column 'column 2': 'four' is not a number"),
         (b"x,y\n1,2\n3,tall\n4,5\n", "line 3, column 'y': 'tall' is not a number"),
         (b"x,y\n", "a header, but no rows"),
         (b"x,y\n1,2\n", "one point has no density"),
@@ -192,6 +215,57 @@ def test_pasted_rows_are_data_and_never_a_path(made, tmp_path):
     assert "Nothing was taken" in chooser.words
 
 
+@pytest.mark.parametrize("rows", ["1 2\n3 5\n4 4", "1\t2\n3\t5\n4\t4", "1;2\n3;5\n4;4"])
+def test_pasted_rows_may_be_separated_by_anything_usual(made, rows):
+    chooser = made(target="points")
+    chooser.points._table.value = rows
+    comma = made(target="points")
+    comma.points._table.value = "1,2\n3,5\n4,4"
+    assert chooser.settings.points == comma.settings.points and len(comma.settings.points) == 3
+
+
+def test_rows_with_missing_values_and_columns_left_aside_are_told(made):
+    chooser = made()
+    chooser.upload("iris.csv", b"a,b,c\n1,2,0\n3,,0\n4,5,0\n6,1,0\n")
+    assert len(chooser.settings.points) == 3
+    assert "Read from iris.csv: a and b, centred and scaled." in chooser.words
+    assert "3 columns hold numbers: the first two are taken." in chooser.words
+    assert "1 of 4 rows has a missing value and was left out." in chooser.words
+
+
+def test_what_is_said_of_a_table_goes_and_comes_with_its_points(made):
+    chooser = made(target="points")
+    chooser.upload("own.csv", b"1,2\n3,5\n4,4\n")
+    table = chooser.points._stage.drawn
+    chooser.upload("bad.csv", b"a,b\n")
+    assert "Nothing was taken" in chooser.words
+    chooser.upload("own.csv", b"1,2\n3,5\n4,4\n")
+    assert "Read from own.csv" in chooser.words, "the same table again is taken, too"
+    # drawn over, and undone
+    chooser.points._stage.drawn = np.concatenate([table, [[2, 2]]])
+    assert chooser.words.startswith("4 points. The density")
+    assert chooser.points._file.loaded == ""
+    chooser.points._stage.drawn = table
+    assert chooser.words.startswith("3 points. Read from own.csv")
+    assert chooser.points._file.loaded == "own.csv"
+
+
+def test_the_kernel_answers_no_drawing(made):
+    """An answer, rounded or subsampled, would be a step that undo stumbles on."""
+    chooser = made(target="points")
+    answered = []
+    for drawn in (np.random.default_rng(4).normal(size=(n, 2)) for n in (30, 5_000)):
+        chooser.points._stage.drawn = drawn
+        chooser.points._stage.observe(answered.append, names=["drawn"])
+        chooser.settings.hide = ["formula"] if not chooser.settings.hide else []
+        chooser.settings.target = "banana"
+        chooser.settings.target = "points"
+        chooser.points._stage.unobserve(answered.append, names=["drawn"])
+    assert answered == []
+    chooser.settings.points = [(0.5, 1), (2, 2)]
+    assert chooser.points._stage.drawn.tolist() == [[0.5, 1], [2, 2]]
+
+
 def test_a_million_rows_are_subsampled_and_said_so(made):
     rows = np.random.default_rng(2).normal(size=(1_000_000, 2))
     chooser = made()
@@ -199,8 +273,7 @@ def test_a_million_rows_are_subsampled_and_said_so(made):
     np.savetxt(text, rows, fmt="%.2f", delimiter=",")
     chooser.upload("big.csv", text.getvalue())
     assert len(chooser.settings.points) == MOST_POINTS
-    assert "of 1,000,000 points are used" in chooser.words
-    assert f"{MOST_POINTS:,} of 100,000 points are kept" in chooser.words
+    assert f"{MOST_POINTS:,} of 1,000,000 points are kept" in chooser.words
     spread = np.array(chooser.settings.points).std(0)
     assert np.allclose(spread, 1, atol=0.08)
 

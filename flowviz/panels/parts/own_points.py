@@ -1,0 +1,162 @@
+"""Points of one's own: drawn, pasted, or from a CSV file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+
+from flowviz.grid import Window
+from flowviz.panels.parts.words import Words
+from flowviz.targets.points import check_points
+from flowviz.targets.table import read_table
+from flowviz.widgets.file_button import FileButton
+from flowviz.widgets.layout import classed, stack
+from flowviz.widgets.stage import Stage
+
+POINTS = "points"
+"""The target's name."""
+
+MOST_POINTS = 2_000
+"""A link carries no more; larger tables are subsampled."""
+
+BOUND = 100.0
+"""The largest coordinate; tables are scaled, so that few points lie beyond."""
+
+
+class OwnPoints:
+    """A pad to draw ``settings.points`` on, and two ways to bring a table of them.
+
+    The pad's undo goes back over strokes and tables alike.
+
+    Attributes:
+        widget: the pad, the button, the box, and the words under them.
+    """
+
+    def __init__(self, settings: Any, window: Window) -> None:
+        self._settings = settings
+        self._said: tuple[str, str] = "", ""
+        self._on_pad: tuple[tuple[float, float], ...] = ()  # the points, as the pad has them
+        self._read: dict[Any, tuple[str, str]] = {}  # a table's points: its file, and what was read
+        self._stage = Stage(
+            window=window,
+            drawing="points",
+            transport=False,
+            axes=False,
+            description="An empty plane to draw points on",
+        )
+        self._file = FileButton(
+            self._uploaded,
+            description="CSV file",
+            accept=".csv,.tsv,.txt",
+            tooltip="Two columns of numbers; they are centred and scaled",
+        )
+        self._table = widgets.Textarea(
+            description="Or paste rows",
+            placeholder="x, y\n0.3, 1.2\n…",
+            tooltip="Two numbers a row; they are centred and scaled",
+            continuous_update=False,
+            rows=3,
+        )
+        self._words = Words("fv-points-words")
+        self.widget = stack(
+            classed(self._stage, "fv-pad"),
+            self._file,
+            classed(self._table, "fv-control"),
+            self._words,
+        )
+        self._stage.observe(lambda change: self._drawn(change["new"]), names=["drawn"])
+        self._table.observe(lambda change: self._pasted(change["new"]), names=["value"])
+
+    def show(self, error: str, note: str) -> None:
+        """Follow the points: on the pad, and in words on what is wrong or where they are from."""
+        self._said = error, note
+        self._to_pad()
+        points = self._settings.points
+        count, drawn = len(points), len(self._stage.drawn)
+        file, source = self._read.get(points, ("", ""))
+        self._file.loaded = file
+        if drawn > count:
+            source = f"{count:,} of {drawn:,} drawn points are used. "
+        if error and count:
+            self._words.show(f"{_sentence(error)} The target before is kept.", "error")
+        elif error:
+            self._words.show(
+                "Draw points above, choose a CSV file or paste rows. Until there are two "
+                "different points, the target before is kept.",
+                "info",
+            )
+        else:
+            self._words.show(f"{count:,} points. {source}{note}", "info")
+
+    def _drawn(self, points: np.ndarray) -> None:
+        taken = self._points(points)
+        if taken != self._on_pad:
+            # The pad keeps all that was drawn: an answer would be a step of its own to undo.
+            self._on_pad = taken
+            self._settings.update({"points": taken, "target": POINTS})
+
+    def _uploaded(self, name: str, content: bytes) -> None:
+        self._read_table(content, f"from {name}", name)
+
+    def _pasted(self, text: str) -> None:
+        if text.strip():
+            self._read_table(text.encode(errors="replace"), "from the rows pasted")
+
+    def _read_table(self, content: bytes, whence: str, file: str = "") -> None:
+        """Take a table's points; one that is none changes nothing and is explained."""
+        try:
+            table = read_table(content)
+            given = check_points(table.points)
+        except ValueError as error:
+            self._words.show(f"Nothing was taken {whence}: {error}.", "error")
+            return
+        rows = _standardised(given)
+        source = f"Read {whence}: {' and '.join(table.labels)}, centred and scaled. "
+        if table.remarks:
+            source += f"{table.remarks} "
+        if len(rows) < len(given):
+            out = len(given) - len(rows)
+            source += f"{out:,} farther out than {BOUND:g} deviations are left out. "
+        if len(rows) > MOST_POINTS:
+            source += f"{MOST_POINTS:,} of {len(rows):,} points are kept, drawn at random. "
+        taken = self._points(rows)
+        self._read[taken] = file, source
+        self._settings.update({"points": taken, "target": POINTS})
+        self.show(*self._said)  # no change is heard of if these were the points already
+
+    def _to_pad(self) -> None:
+        """One goes on drawing where the points are."""
+        if self._settings.points != self._on_pad:
+            self._on_pad = self._settings.points
+            self._stage.drawn = np.reshape(np.array(self._on_pad, dtype=np.float32), (-1, 2))
+
+    def _points(self, points: np.ndarray) -> tuple[tuple[float, float], ...]:
+        """The points as the settings have them."""
+        taken: tuple[tuple[float, float], ...]
+        taken = self._settings.fields()["points"].coerce(_some(points))
+        return taken
+
+
+def _standardised(rows: np.ndarray) -> np.ndarray:
+    """Each column less its mean and over its deviation, without rows beyond 100 deviations."""
+    while True:
+        spread = rows.std(0)
+        scaled = (rows - rows.mean(0)) / np.where(spread > 0, spread, 1.0)
+        near = (np.abs(scaled) <= BOUND).all(axis=1)
+        if near.all():
+            return scaled
+        rows = rows[near]
+
+
+def _some(points: np.ndarray) -> np.ndarray:
+    """At most so many of the points as the state carries; always the same ones."""
+    if len(points) <= MOST_POINTS:
+        return points
+    chosen = np.random.default_rng(0).choice(len(points), MOST_POINTS, replace=False)
+    return points[np.sort(chosen)]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
