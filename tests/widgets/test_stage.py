@@ -140,6 +140,9 @@ def test_a_stretched_cell_does_not_flatten_the_others() -> None:
     values[0, 0] = 80.0
     low, high = Grid(states(11, 11, 2), values).value_range
     assert (low, high) == (-0.5, 0.5)
+    # The state before, where nothing is stretched yet, takes no part.
+    both = np.stack([0 * values, values])
+    assert Grid(states(2, 11, 11, 2), both).value_range == (-0.5, 0.5)
 
 
 def test_a_flow_that_preserves_volume_stays_grey() -> None:

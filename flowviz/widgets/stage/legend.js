@@ -40,7 +40,9 @@ export function drawLegends(context, scene, { left, top, width, height }, theme,
   context.save();
   context.font = `11px ${theme.font}`;
   for (const mark of legends(scene)) {
-    const name = Math.max(context.measureText(mark.label).width, bar);
+    const [first, last] = ends(mark);
+    const numbers = context.measureText(`${first}   ${last}`).width;
+    const name = Math.max(context.measureText(mark.label).width, bar, numbers);
     const boxWidth = name + 2 * BAR.pad;
     const x = left + width - boxWidth - 6;
     const y = bottom - LEGEND_HEIGHT;
@@ -63,11 +65,10 @@ export function drawLegends(context, scene, { left, top, width, height }, theme,
     context.fillText(mark.label, x + BAR.pad, y + 5);
     context.fillStyle = theme.css.muted;
     const [low, high] = mark.value_range;
-    const [first, last] = ends(mark);
     context.fillText(first, x + BAR.pad, y + 31);
     context.textAlign = "right";
     context.fillText(last, x + BAR.pad + name, y + 31);
-    if (low < 0 && high > 0 && name >= BAR.width) {
+    if (low < 0 && high > 0 && name >= numbers + 16) {
       context.textAlign = "center";
       context.fillText("0", x + BAR.pad + (name * -low) / (high - low), y + 31);
     }

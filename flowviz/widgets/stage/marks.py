@@ -90,13 +90,17 @@ def at_least(value: float | None, name: str, low: float, high: float = math.inf)
 
 
 def default_range(values: Array, palette: str) -> Range:
-    """Where a scale begins and ends: symmetric around 0 if diverging, never empty."""
+    """Where a scale begins and ends: symmetric around 0 if diverging, never empty.
+
+    A diverging one holds most values of every state: the first are often all 0.
+    """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return (-1.0, 1.0) if palette == "diverging" else (0.0, 1.0)
     if palette == "diverging":
-        most = float(np.quantile(np.abs(finite), DIVERGING_QUANTILE))
-        most = max(most, LEAST_DIVERGING)
+        sizes = (np.abs(state[np.isfinite(state)]) for state in values)
+        quantiles = (np.quantile(size, DIVERGING_QUANTILE) for size in sizes if size.size)
+        most = max(float(max(quantiles)), LEAST_DIVERGING)
         return -most, most
     low, high = float(finite.min()), float(finite.max())
     return (low, high) if low < high else (low - 0.5, high + 0.5)
@@ -222,8 +226,8 @@ class Grid(Mark):
         states: vertices ``[K+1, R, C, 2]`` (or ``[R, C, 2]``).
         values: ``[R-1, C-1]`` or ``[K+1, R-1, C-1]``, for each cell; log|det J| up to each state.
         palette: "diverging" (blue contracts, orange expands) or "sequential".
-        value_range: by default symmetric, over the 95 % of the cells with the least |value|, so
-            that one stretched cell does not flatten the rest.
+        value_range: by default symmetric, over the 95 % of each state's cells with the least
+            |value|, so that one stretched cell does not flatten the rest.
         lines: whether the grid's lines are drawn.
         label: the legend's title.
 
