@@ -1,6 +1,7 @@
 """One family of flows in each library: the same layers, widths, bins and activation.
 
-Each maker takes a catalogue name and a size and returns a :class:`Contender`; KeyError where the
+Each maker takes a catalogue name, a size, a learning rate and the seed of its start (those of
+torch's libraries follow the global one) and returns a :class:`Contender`; KeyError where the
 library does not have the family with a density that can be evaluated.
 """
 
@@ -66,16 +67,16 @@ def in_torch(
     return Contender(gradient, step, no_grad(sample), no_grad(log_prob))
 
 
-def flowviz(name: str, dim: int, layers: int, rate: float) -> Contender:
+def flowviz(name: str, dim: int, layers: int, rate: float, seed: int) -> Contender:
     wanted = {"hidden": (HIDDEN, HIDDEN), "bins": BINS}
     if catalog.entry(name).family == "Continuous time":
         layers = 1  # zuko's is one ODE, too
     options = {key: wanted[key] for key in catalog.entry(name).options if key in wanted}
-    flow = catalog.make(name, dim, layers, seed=0, **options)
+    flow = catalog.make(name, dim, layers, seed=seed, **options)
     return in_torch(flow, flow.log_prob, flow.sample, Adam, rate)
 
 
-def zuko(name: str, dim: int, layers: int, rate: float) -> Contender:
+def zuko(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:
     import zuko.flows as zf
 
     network = {"hidden_features": 2 * [HIDDEN], "activation": nn.SiLU}
@@ -116,7 +117,7 @@ class Network(nn.Sequential):
         return super().forward(x)
 
 
-def nflows(name: str, dim: int, layers: int, rate: float) -> Contender:
+def nflows(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:
     from nflows import distributions, flows, transforms
 
     masked = {"hidden_features": HIDDEN, "num_blocks": 2, "use_residual_blocks": False}
@@ -162,7 +163,7 @@ def nflows(name: str, dim: int, layers: int, rate: float) -> Contender:
     return in_torch(flow, flow.log_prob, flow.sample, torch.optim.Adam, rate)
 
 
-def normflows(name: str, dim: int, layers: int, rate: float) -> Contender:
+def normflows(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:
     import normflows as nf
 
     # Its planar and radial flows have no inverse, and so no maximum likelihood.
@@ -203,7 +204,7 @@ def normflows(name: str, dim: int, layers: int, rate: float) -> Contender:
     return in_torch(flow, flow.log_prob, flow.sample, torch.optim.Adam, rate)
 
 
-def flowjax(name: str, dim: int, layers: int, rate: float) -> Contender:
+def flowjax(name: str, dim: int, layers: int, rate: float, seed: int) -> Contender:
     import equinox as eqx
     import flowjax.bijections as fb
     import flowjax.flows as ff
@@ -213,7 +214,7 @@ def flowjax(name: str, dim: int, layers: int, rate: float) -> Contender:
     from flowjax.distributions import Normal
     from paramax import NonTrainable, unwrap
 
-    key = jax.random.key(0)
+    key = jax.random.key(seed)
     shared: dict[str, Any] = {"base_dist": Normal(jnp.zeros(dim)), "flow_layers": layers}
     network = {"nn_width": HIDDEN, "nn_depth": 2, "nn_activation": jax.nn.silu}
 
@@ -295,7 +296,7 @@ def flowjax(name: str, dim: int, layers: int, rate: float) -> Contender:
     )
 
 
-LIBRARIES: dict[str, Callable[[str, int, int, float], Contender]] = {
+LIBRARIES: dict[str, Callable[[str, int, int, float, int], Contender]] = {
     "flowviz": flowviz,
     "zuko": zuko,
     "nflows": nflows,

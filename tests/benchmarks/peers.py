@@ -50,14 +50,14 @@ out.
 
 
 def contenders(
-    name: str, dim: int = DIM, layers: int = LAYERS, rate: float = RATE
+    name: str, dim: int = DIM, layers: int = LAYERS, rate: float = RATE, seed: int = 0
 ) -> dict[str, Contender]:
     """The family in those libraries that are installed and have it."""
     made = {}
     for library, make in LIBRARIES.items():
         try:
-            torch.manual_seed(0)
-            made[library] = make(name, dim, layers, rate)
+            torch.manual_seed(seed)
+            made[library] = make(name, dim, layers, rate, seed)
         except ModuleNotFoundError as error:
             print(f"{error}: pip install 'flowviz[bench]'", file=sys.stderr)
         except KeyError:
