@@ -24,9 +24,9 @@ export default {
     async function hand() {
       const [file] = input.files;
       if (!file) return;
-      const bytes = await file.arrayBuffer();
+      const bytes = file.size <= model.get("most_bytes") ? [await file.arrayBuffer()] : [];
       input.value = ""; // so that the same file can be chosen again
-      model.send({ name: file.name }, undefined, [bytes]);
+      model.send({ name: file.name }, undefined, bytes);
     }
 
     button.addEventListener("click", () => input.click());

@@ -20,16 +20,24 @@ class FileButton(anywidget.AnyWidget):
     ipywidgets' own upload always counts its files behind the name.
 
     Args:
-        take: called with the name and the bytes.
+        take: called with the name and the bytes; with None for the bytes of a file that is too
+            large.
         **traits: initial values of the traits below.
     """
 
     _esm = esm.module(_HERE / "file_button.js")
     description = traitlets.Unicode().tag(sync=True)
     loaded = traitlets.Unicode(help="the file's name that the button shows").tag(sync=True)
+    most_bytes = traitlets.Int(
+        8 << 20, help="larger files are not sent: notebook servers cut the line above 10 MiB"
+    ).tag(sync=True)
     accept = traitlets.Unicode(help="the endings of files that are offered").tag(sync=True)
     tooltip: Any = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, take: Callable[[str, bytes], None], **traits: Any) -> None:
+    def __init__(self, take: Callable[[str, bytes | None], None], **traits: Any) -> None:
         super().__init__(**traits)
-        self.on_msg(lambda _, said, buffers: take(str(said["name"]), bytes(buffers[0])))
+        self._take = take
+        self.on_msg(lambda _, said, buffers: self._chosen(said, buffers))
+
+    def _chosen(self, said: dict[str, Any], buffers: list[memoryview]) -> None:
+        self._take(str(said["name"]), bytes(buffers[0]) if buffers else None)

@@ -292,6 +292,16 @@ def test_undo_goes_back_over_strokes_tables_and_files(show):
     assert page.get_by_role("button", name="CSV file", exact=True).is_visible()
 
 
+def test_a_file_too_large_for_the_line_is_refused_and_the_page_lives(show):
+    page = show("target=points&hidden=16,16")
+    file = page.locator(f"{PANEL} .fv-file input")
+    rows = b"1,2\n3,5\n4,4\n"
+    file.set_input_files({"name": "huge.csv", "mimeType": "text/csv", "buffer": rows * 1_000_000})
+    page.get_by_text("Nothing was taken from huge.csv: it is larger than 8 MiB").wait_for()
+    file.set_input_files({"name": "large.csv", "mimeType": "text/csv", "buffer": rows * 690_000})
+    page.get_by_text("2,000 of 2,070,000 points are kept").wait_for(timeout=60_000)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_one_sees_where_drawing_works(show, theme):
     page = show("target=points&hidden=16,16", color_scheme=theme)

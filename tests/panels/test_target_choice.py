@@ -203,6 +203,13 @@ def test_a_bad_table_changes_nothing_and_is_explained(made, content, words):
     assert chooser.words.startswith("Nothing was taken from bad.csv")
 
 
+def test_a_file_too_large_to_be_sent_is_explained(made):
+    chooser = made(target="two_moons")
+    chooser.points._file._handle_custom_msg({"name": "huge.csv"}, [])
+    assert chooser.settings.target == "two_moons"
+    assert "Nothing was taken from huge.csv: it is larger than 8 MiB" in chooser.words
+
+
 def test_pasted_rows_are_data_and_never_a_path(made, tmp_path):
     chooser = made(target="points")
     chooser.points._table.value = "1, 2\n3, 5\n4, 4\n"

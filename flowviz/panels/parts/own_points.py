@@ -97,8 +97,12 @@ class OwnPoints:
             self._on_pad = taken
             self._settings.update({"points": taken, "target": POINTS})
 
-    def _uploaded(self, name: str, content: bytes) -> None:
-        self._read_table(content, f"from {name}", name)
+    def _uploaded(self, name: str, content: bytes | None) -> None:
+        if content is None:
+            most = f"{self._file.most_bytes >> 20} MiB"
+            self._refuse(f"from {name}", f"it is larger than {most}; a part of its rows will do")
+        else:
+            self._read_table(content, f"from {name}", name)
 
     def _pasted(self, text: str) -> None:
         if text.strip():
@@ -110,7 +114,7 @@ class OwnPoints:
             table = read_table(content)
             given = check_points(table.points)
         except ValueError as error:
-            self._words.show(f"Nothing was taken {whence}: {error}.", "error")
+            self._refuse(whence, str(error))
             return
         rows = _standardised(given)
         source = f"Read {whence}: {' and '.join(table.labels)}, centred and scaled. "
@@ -125,6 +129,9 @@ class OwnPoints:
         self._read[taken] = file, source
         self._settings.update({"points": taken, "target": POINTS})
         self.show(*self._said)  # no change is heard of if these were the points already
+
+    def _refuse(self, whence: str, why: str) -> None:
+        self._words.show(f"Nothing was taken {whence}: {why}.", "error")
 
     def _to_pad(self) -> None:
         """One goes on drawing where the points are."""
