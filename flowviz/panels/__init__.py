@@ -57,8 +57,8 @@ _ENTRIES = {
             "kl_comparison",
             "Forward and reverse KL",
             "Fitting",
-            "The same flow, from the same start, fitted twice to one target. On the left it must "
-            "put mass wherever the target has samples; on the right it pays only where it chooses "
+            "The same flow, from the same start, fitted twice to one target. By forward KL it must "
+            "put mass wherever the target has samples; by reverse KL it pays only where it chooses "
             "to go.",
             "flowviz.panels.kl_comparison:KLComparison",
         ),

@@ -33,7 +33,7 @@ COLOURS = {
     "layer": "log|det J| of the layer",
     "group": "Quadrant of the base",
 }
-DIRECTIONS = {"forward": "Base → data: sampling", "inverse": "Data → base: normalizing"}
+DIRECTIONS = {"forward": "Base → data: sample", "inverse": "Data → base: normalize"}
 
 STRETCHES = 8
 """A layer that is an ODE is shown in so many stretches of time, to be seen along its path."""
