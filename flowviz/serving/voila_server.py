@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import nbformat
 import tornado.ioloop
-from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
-from tornado import web
 from traitlets.config import Config
 from voila.app import Voila
-from voila.tornado.handler import TornadoVoilaHandler
 
 from flowviz.serving import bundle, paths
 from flowviz.serving.kernels import OwnKernelSpecManager, ReapingKernelManager
+from flowviz.serving.login import LoginHandler, TokenIdentityProvider
+from flowviz.serving.pages import LessonsHandler, NotFoundHandler, PageHandler
 from flowviz.serving.security import security_headers
 from flowviz.serving.websocket import PromptWebsocketConnection
 
@@ -39,6 +37,7 @@ def configuration(host: str, port: int, theme: str | None) -> Config:
     c.Voila.open_browser = False
     # Whoever knows a kernel's id can drive it.
     c.Voila.auto_token = True
+    c.Voila.identity_provider_class = TokenIdentityProvider
     c.Voila.log_level = logging.ERROR
     # Not the folder that the command happens to be run in.
     c.Voila.config_file_paths = []
@@ -96,6 +95,7 @@ class DashboardServer(Voila):
         return [
             (base, PageHandler, {**page, "notebook_path": paths.dashboard().name}),
             (url_path_join(base, "lessons"), LessonsHandler),
+            (url_path_join(base, "login"), LoginHandler),
             (url_path_join(base, r"voila/render/(.*)"), PageHandler, page),
             bundle.handler(base),
             *super().init_handlers(),
@@ -137,52 +137,3 @@ class DashboardServer(Voila):
             encoding="utf-8",
         )
         threading.Thread(target=webbrowser.open, args=(opener.as_uri(),), daemon=True).start()
-
-
-class PageHandler(TornadoVoilaHandler):
-    """A notebook as a page, which may end its own kernel when it is left."""
-
-    @web.authenticated
-    async def get(self, path: str | None = None) -> None:
-        # Reading the token sets its cookie; without it the page's request to end its kernel
-        # is refused and the kernel waits for the reaper.
-        assert self.xsrf_token
-        await super().get(path)
-
-
-class OwnPageHandler(JupyterHandler):
-    """A page from our template folder."""
-
-    def get_template(self, name: str) -> Any:
-        return self.settings["voila_jinja2_env"].get_template(name)
-
-
-class LessonsHandler(OwnPageHandler):
-    """The list of lessons."""
-
-    @web.authenticated
-    async def get(self) -> None:
-        found = [
-            {
-                "title": _title(lesson),
-                "url": url_path_join(self.base_url, "voila/render", lesson.name),
-            }
-            for lesson in paths.lessons()
-        ]
-        self.finish(self.render_template("lessons.html", lessons=found))
-
-
-class NotFoundHandler(OwnPageHandler):
-    """Every address that is not one of ours."""
-
-    async def get(self) -> None:
-        raise web.HTTPError(404)
-
-
-def _title(notebook: Path) -> str:
-    """The first heading of a notebook, or its file name."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
-            if line.startswith("# "):
-                return line[2:].strip()
-    return notebook.stem
