@@ -7,7 +7,10 @@ import os
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from jupyter_server.services.kernels.kernelmanager import (
+    AsyncMappingKernelManager,
+    ServerKernelManager,
+)
 from traitlets import Float, default
 
 
@@ -35,6 +38,21 @@ def _set(name: str) -> dict[str, str]:
     return {name: os.environ[name]} if name in os.environ else {}
 
 
+class QuietlyEndingKernelManager(ServerKernelManager):
+    """Ends its kernel without interrupting it first.
+
+    Jupyter interrupts a kernel before it asks it to end, for the sake of busy ones. Ours take that
+    request on a thread of its own, and the interrupt would only be complained about in the
+    terminal, by a kernel that was just drawing.
+    """
+
+    async def _async_interrupt_kernel(self) -> None:
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
+
+    interrupt_kernel = _async_interrupt_kernel
+
+
 class ReapingKernelManager(AsyncMappingKernelManager):
     """Ends a kernel when its page has been gone for ``grace`` seconds.
 
@@ -50,6 +68,10 @@ class ReapingKernelManager(AsyncMappingKernelManager):
     connect_within = Float(
         120.0, config=True, help="Seconds within which a page must connect to its new kernel."
     )
+
+    @default("kernel_manager_class")
+    def _ends_quietly(self) -> str:
+        return f"{__name__}.{QuietlyEndingKernelManager.__name__}"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -31,6 +31,9 @@ def configuration(
     c.ServerApp.log_level = logging.WARNING
     c.ServerApp.kernel_websocket_connection_class = PromptWebsocketConnection
     c.ServerApp.kernel_spec_manager_class = OwnKernelSpecManager
+    c.AsyncMappingKernelManager.kernel_manager_class = (
+        "flowviz.serving.kernels.QuietlyEndingKernelManager"
+    )
     c.IdentityProvider.token = token
     # Nothing is asked of the network.
     c.LabApp.news_url = None

@@ -95,6 +95,59 @@ def test_without_the_reaper_such_a_kernel_stays():
     with_kernel(check, AsyncMappingKernelManager)
 
 
+NOTES_INTERRUPTS = """
+import pathlib, signal, time
+folder = pathlib.Path({folder!r})
+signal.signal(signal.SIGINT, lambda *_: (folder / "interrupted").touch())
+(folder / "busy").touch()
+while True:
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize(
+    "manager_class, interrupted",
+    [(ReapingKernelManager, False), (AsyncMappingKernelManager, True)],
+    ids=["ours", "Jupyter's, or else ours would prove nothing"],
+)
+def test_a_busy_kernel_is_ended_without_an_interrupt(tmp_path, manager_class, interrupted):
+    async def check(manager, kernel_id):
+        kernel = manager.get_kernel(kernel_id)
+        process = kernel.provisioner.process
+        client = kernel.client()
+        client.start_channels()
+        client.execute(NOTES_INTERRUPTS.format(folder=str(tmp_path)))
+        for _ in range(200):
+            if (tmp_path / "busy").exists():
+                break
+            await asyncio.sleep(0.1)
+        client.stop_channels()
+        assert (tmp_path / "busy").exists()
+        await manager.shutdown_kernel(kernel_id)
+        assert process.poll() is not None and kernel_id not in manager
+        assert (tmp_path / "interrupted").exists() == interrupted
+
+    with_kernel(check, manager_class)
+
+
+def test_a_kernel_that_goes_on_can_be_interrupted(tmp_path):
+    async def check(manager, kernel_id):
+        kernel = manager.get_kernel(kernel_id)
+        client = kernel.client()
+        client.start_channels()
+        client.execute(NOTES_INTERRUPTS.format(folder=str(tmp_path)))
+        for name in ("busy", "interrupted"):
+            for _ in range(200):
+                if (tmp_path / name).exists():
+                    break
+                await asyncio.sleep(0.1)
+            assert (tmp_path / name).exists()
+            await manager.interrupt_kernel(kernel_id)
+        client.stop_channels()
+
+    with_kernel(check)
+
+
 def test_the_kernel_is_this_python(tmp_path, monkeypatch):
     foreign = tmp_path / "kernels" / "python3"
     foreign.mkdir(parents=True)
