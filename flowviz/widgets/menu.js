@@ -1,6 +1,6 @@
 // A menu: its name above, and what can be chosen under headings.
 
-import { followClasses } from "./classes.js";
+import { labelled } from "./labelled.js";
 
 /** [name, title, heading] entries as [heading, [[name, title], …]], in their order. */
 export function underHeadings(options) {
@@ -14,14 +14,7 @@ export function underHeadings(options) {
 
 export default {
   render({ model, el }) {
-    el.classList.add("jupyter-widgets", "fv-control");
-    const leave = followClasses(model, el);
-    const label = document.createElement("label");
-    label.className = "widget-label";
-    const menu = document.createElement("select");
-    menu.id = `fv-menu-${Math.random().toString(36).slice(2)}`;
-    label.htmlFor = menu.id;
-    el.append(label, menu);
+    const [menu, leave] = labelled(model, el, "select");
 
     function fill() {
       menu.replaceChildren(...underHeadings(model.get("options")).map(([heading, entries]) => {
@@ -37,25 +30,16 @@ export default {
       menu.value = model.get("value");
     }
 
-    function describe() {
-      label.textContent = model.get("description");
-      el.title = model.get("tooltip");
-    }
-
     menu.addEventListener("change", () => {
       model.set("value", menu.value);
       model.save_changes();
     });
-    const words = "change:description change:tooltip";
     model.on("change:options", fill);
     model.on("change:value", choose);
-    model.on(words, describe);
     fill();
-    describe();
     return () => {
       model.off("change:options", fill);
       model.off("change:value", choose);
-      model.off(words, describe);
       leave();
     };
   },

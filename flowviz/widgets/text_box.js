@@ -1,21 +1,14 @@
 // A box for one text that wraps and is as high as its lines; Enter or leaving it hands it over.
 
-import { followClasses } from "./classes.js";
+import { labelled } from "./labelled.js";
 
 export default {
   render({ model, el }) {
-    el.classList.add("jupyter-widgets", "fv-control");
-    const leave = followClasses(model, el);
-    const label = document.createElement("label");
-    label.className = "widget-label";
-    const box = document.createElement("textarea");
-    box.id = `fv-text-${Math.random().toString(36).slice(2)}`;
+    const [box, leave] = labelled(model, el, "textarea");
     box.className = "fv-text-box";
     box.rows = 1;
     box.spellcheck = false;
     box.autocapitalize = "off";
-    label.htmlFor = box.id;
-    el.append(label, box);
 
     function fit() {
       box.style.height = "auto";
@@ -25,11 +18,6 @@ export default {
     function follow() {
       if (box.value !== model.get("value")) box.value = model.get("value");
       fit();
-    }
-
-    function describe() {
-      label.textContent = model.get("description");
-      el.title = model.get("tooltip");
     }
 
     function hand() {
@@ -53,15 +41,11 @@ export default {
       fit();
     });
     sized.observe(box);
-    const words = "change:description change:tooltip";
     model.on("change:value", follow);
-    model.on(words, describe);
     follow();
-    describe();
     return () => {
       sized.disconnect();
       model.off("change:value", follow);
-      model.off(words, describe);
       leave();
     };
   },
