@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -63,6 +62,17 @@ def copy_notebooks(target: Path) -> list[str]:
     copied = []
     for notebook in sorted(notebooks().glob("*.ipynb")):
         if not (target / notebook.name).exists():
-            shutil.copyfile(notebook, target / notebook.name)
+            _copy(notebook, target / notebook.name)
             copied.append(notebook.name)
     return copied
+
+
+def _copy(notebook: Path, target: Path) -> None:
+    """Copy a notebook; what JupyterLab would write into it at once is in the copy already."""
+    # Both are heavy, and only copying needs them.
+    import nbformat
+    from ipykernel.ipkernel import IPythonKernel
+
+    copy = nbformat.read(notebook, as_version=4)
+    copy.metadata.language_info = IPythonKernel.language_info
+    nbformat.write(copy, target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from flowviz import panels
+from flowviz.serving import paths
 
 READY = ".fv-panel:not(.fv-away)"
 
@@ -20,6 +21,18 @@ def run_first_cell(page) -> None:
         if re.search(r"[*\d]", prompt.inner_text()):
             return
     raise AssertionError(f"the cell did not run: its prompt is {prompt.inner_text()!r}")
+
+
+def test_a_lesson_opens_without_a_question_and_without_unsaved_changes(start_flowviz, open_page):
+    server = start_flowviz("--lab", "lessons")
+    page = open_page()
+    page.goto(server.address(f"/lab/tree/{paths.lessons()[0].name}"), wait_until="commit")
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+    page.wait_for_timeout(3000)  # both come some time after the kernel
+    assert page.locator(".Toastify__toast").count() == 0, "JupyterLab asks about news"
+    assert page.locator(".lm-DockPanel-tabBar .jp-mod-dirty").count() == 0
+    for warning in ("Deprecat", "deprecat", "not trusted"):
+        assert warning not in server.log()
 
 
 def test_the_dashboard_runs_in_a_notebook(lab_server, open_page, screenshots):

@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
+from nbformat.sign import NotebookNotary
 
-from flowviz.serving import cli, paths, ports
+from flowviz.serving import cli, lab_server, paths, ports
 
 
 @pytest.fixture
@@ -146,6 +148,22 @@ def test_it_ends_and_leaves_nothing_behind(start_flowviz, tmp_path, how, when):
     assert list(temporary.iterdir()) == [], "temporary files are left"
     assert not runtime.exists() or list(runtime.iterdir()) == [], "runtime files are left"
     assert "Traceback" not in server.log()
+
+
+def test_our_own_notebooks_are_trusted_and_changed_ones_are_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    copied = paths.copy_notebooks(tmp_path)
+    lesson, broken, *rest = (tmp_path / name for name in copied)
+    changed = nbformat.read(lesson, as_version=4)
+    changed.cells[0].source += "\nmine"
+    nbformat.write(changed, lesson)
+    broken.write_text("{")
+    lab_server.trust(tmp_path)
+    notary = NotebookNotary()
+    assert not notary.check_signature(nbformat.read(lesson, as_version=4))
+    for path in rest:
+        assert notary.check_signature(nbformat.read(path, as_version=4)), path
+    assert rest
 
 
 def test_lab_opens_copies_in_a_folder_of_ones_own(start_flowviz, tmp_path):
