@@ -134,6 +134,15 @@ def test_a_lesson_fits_its_page(visit, screenshots, theme, width):
     page.wait_for_timeout(1_000)
     page.screenshot(path=screenshots / f"lesson-{theme}-{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page_width = page.evaluate("document.documentElement.clientWidth")
+    columns = {
+        part: page.locator(f".fv-lesson {part}").first.bounding_box()
+        for part in (".jp-MarkdownCell", ".fv-predict", ".jp-RenderedText", ".fv-panel")
+    }
+    for part, box in columns.items():
+        left, right = box["x"], page_width - box["x"] - box["width"]
+        assert abs(left - right) <= 4, f"{part} is not in the middle: {left} and {right} beside it"
+    assert columns[".jp-RenderedText"]["width"] <= columns[".jp-MarkdownCell"]["width"] <= 760
     card = page.locator(".fv-predict").first
     ink, ground = card.evaluate(
         "el => [getComputedStyle(el).color, getComputedStyle(el).backgroundColor]"
