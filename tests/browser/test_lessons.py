@@ -134,6 +134,12 @@ def test_a_lesson_fits_its_page(visit, screenshots, theme, width):
     page.wait_for_timeout(1_000)
     page.screenshot(path=screenshots / f"lesson-{theme}-{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    wide = page.evaluate(
+        """[...document.querySelectorAll('mjx-container[display="true"]')]
+          .filter(formula => formula.scrollWidth > formula.clientWidth)
+          .map(formula => getComputedStyle(formula).overflowX)"""
+    )
+    assert set(wide) <= {"auto"} and bool(wide) == (width == 400), "a formula is cut"
     page_width = page.evaluate("document.documentElement.clientWidth")
     columns = {
         part: page.locator(f".fv-lesson {part}").first.bounding_box()
