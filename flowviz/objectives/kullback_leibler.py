@@ -74,9 +74,17 @@ def reverse_kl(
 
 
 def _with_frozen_parameters(flow: Flow, x: Tensor, context: Tensor | None) -> Tensor:
-    """log p_x(x) as a function of x alone."""
+    """log p_x(x) as a function of x alone, x drawn from the flow."""
     frozen = {f"flow.{name}": value.detach() for name, value in flow.named_parameters()}
-    return torch.func.functional_call(_LogProb(flow), frozen, (x, context))
+    # In evaluation mode, where a normalisation by batches inverts the map that drew x.
+    training = [module for module in flow.modules() if module.training]
+    try:
+        for module in training:
+            module.training = False
+        return torch.func.functional_call(_LogProb(flow), frozen, (x, context))
+    finally:
+        for module in training:
+            module.training = True
 
 
 class _LogProb(nn.Module):
