@@ -9,7 +9,6 @@ rest of the language are refused, with their position.
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import operator
 import warnings
@@ -20,6 +19,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
+from flowviz import arguments
 from flowviz.grid import Estimate, Grid2D, Window, check_window
 from flowviz.targets.closed_forms import log_soft_box
 from flowviz.targets.target import Target
@@ -296,8 +296,8 @@ class _Compiler:
 
     @staticmethod
     def _unknown(name: str, known: tuple[str, ...], help_text: str) -> str:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else help_text
+        near = arguments.nearest(name, known)
+        hint = f"did you mean {near}?" if near else help_text
         return f"{name[:40]!r} is not known here; {hint}"
 
     def _operation(self, node: ast.BinOp, depth: int) -> Node:
