@@ -23,6 +23,8 @@ from flowviz.widgets.stage.marks import Mark
 BASE_WINDOW: Window = (-3.5, 3.5, -3.5, 3.5)
 FARTHEST = 20.0
 """A window grows no farther than this, however far a flow throws its points."""
+MARGIN = 0.1
+"""At least so much room is left beside what a window holds."""
 MOST_MEASURED = 2_000
 """About so many points of each state say how large the window is."""
 OUTLINE_CELLS = 96
@@ -187,8 +189,8 @@ def window_on(states: Tensor, window: Window, share: float = 0.99) -> Window:
         edge_low, edge_high = min(e[0] for e in ends), max(e[1] for e in ends)
         least, most = max(low[axis], -FARTHEST), min(high[axis], FARTHEST)
         # Whole numbers, so that the scale does not creep while a slider is dragged.
-        bounds.append(math.floor(least - 0.5) if least < edge_low else edge_low)
-        bounds.append(math.ceil(most + 0.5) if most > edge_high else edge_high)
+        bounds.append(math.floor(least - MARGIN) if least < edge_low else edge_low)
+        bounds.append(math.ceil(most + MARGIN) if most > edge_high else edge_high)
     xmin, xmax, ymin, ymax = bounds
     # Square, so that the page does not jump when the window grows.
     x, y, half = (xmin + xmax) / 2, (ymin + ymax) / 2, max(xmax - xmin, ymax - ymin) / 2

@@ -68,9 +68,13 @@ export function drawLegends(context, scene, { left, top, width, height }, theme,
     context.fillText(first, x + BAR.pad, y + 31);
     context.textAlign = "right";
     context.fillText(last, x + BAR.pad + name, y + 31);
-    if (low < 0 && high > 0 && name >= numbers + 16) {
+    const zero = (name * -low) / (high - low);
+    const room = Math.min(
+      zero - context.measureText(first).width, name - zero - context.measureText(last).width,
+    );
+    if (low < 0 && high > 0 && room > 12) {
       context.textAlign = "center";
-      context.fillText("0", x + BAR.pad + (name * -low) / (high - low), y + 31);
+      context.fillText("0", x + BAR.pad + zero, y + 31);
     }
     bottom = y - 6;
   }
