@@ -316,6 +316,16 @@ def test_train_goes_on_after_the_last_step(make):
     assert panel.fit.done == 30
 
 
+def test_no_step_is_made_beyond_those_that_a_link_can_say(make, monkeypatch):
+    monkeypatch.setattr(KLComparison.State.trained, "max", 2)
+    panel = make()
+    for _ in range(3):
+        panel.fit.step_once()
+        assert panel.jobs.wait(60)
+    assert panel.fit.done == panel.settings.trained == 2
+    assert not panel._message.text
+
+
 def test_a_state_wins_over_the_run_that_it_interrupts(make):
     panel = make(steps=20_000)
     panel.fit.toggle()

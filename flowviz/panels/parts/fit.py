@@ -135,8 +135,14 @@ class Fit:
         self._press(lambda: self._steps - self.done)
 
     def step_once(self) -> None:
-        """Make one step, if nothing runs."""
-        self._press(lambda: 1)
+        """Make one step, if nothing runs and the settings can say so many."""
+        self._press(lambda: min(1, self._most - self.done))
+
+    def train_to(self, step: int) -> None:
+        """Train until that step, unless it is passed; a run that goes on is stopped first."""
+        self._jobs.stop(wait=True)
+        if step > self.done:
+            self._start(lambda: step - self.done)
 
     def reset(self, why: str = "") -> None:
         """Stop, forget the run and draw the untrained flow; ``why`` stands in the line below."""
@@ -151,14 +157,13 @@ class Fit:
     @property
     def _steps(self) -> int:
         """How many steps a run has in all."""
-        most = type(self._settings).trained.max
-        return min(max(self._settings.steps, self._settings.trained, self._goal), most)
+        return min(max(self._settings.steps, self._settings.trained, self._goal), self._most)
 
-    def train_to(self, step: int) -> None:
-        """Train until that step, unless it is passed; a run that goes on is stopped first."""
-        self._jobs.stop(wait=True)
-        if step > self.done:
-            self._start(lambda: step - self.done)
+    @property
+    def _most(self) -> int:
+        """How many steps the settings can say."""
+        most: int = type(self._settings).trained.max
+        return most
 
     def _note_progress(self) -> None:
         """Once nothing runs any more, note in the settings how far the training is."""
