@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Generator
 
+from flowviz import arguments
 from flowviz.flows.catalog.entry import Entry, Layers
 from flowviz.flows.continuous import (
     AdaptiveSteps,
@@ -25,8 +26,7 @@ def _solver(settings: dict[str, Any]) -> Solver:
     name = settings["solver"]
     if name == "adaptive":
         return AdaptiveSteps(settings["rtol"])
-    if not isinstance(name, str) or name not in TABLEAUS:
-        raise ValueError(f"unknown solver {name!r}; there are: adaptive, {', '.join(TABLEAUS)}")
+    arguments.named("solver", name, {"adaptive": None, **TABLEAUS})
     return FixedSteps(name, settings["steps"])
 
 

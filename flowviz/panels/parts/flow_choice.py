@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from torch import Generator
 
 from flowviz.compute import device
-from flowviz.flows import Bijection, Flow, catalog
+from flowviz.flows import Flow, catalog
 from flowviz.widgets.controls import Controls
 from flowviz.widgets.layout import classed, stack
 from flowviz.widgets.readouts import Note
@@ -57,9 +57,8 @@ def make_flow(settings: Any) -> Flow:
     for parameter in flow.parameters():
         parameter.data.mul_(settings.spread)
     noise = Generator(device=device()).manual_seed(settings.seed)
-    for layer in flow.bijections.modules():
-        if isinstance(layer, Bijection):
-            layer.generator = noise
+    for layer in flow.estimated():
+        layer.generator = noise
     return flow.to(device()).eval()
 
 
@@ -82,17 +81,11 @@ def flow_controls(
     """The named controls, those out of sight that the chosen family does not have."""
     # In boxes: a widget of our own does not follow classes that come after its first display.
     boxes = {name: stack(controls[name]) for name in names}
-    family = Note()
     if "flow" in boxes:
-        boxes["flow"].children += (family,)
+        boxes["flow"].children += (_family(settings),)
 
     def show_options(_: Any = None) -> None:
-        entry = catalog.entry(settings.flow)
-        family.show(
-            f"{entry.reference} · fast directions: {entry.directions_in_words()} · "
-            f"inverse, log-det: {entry.exactness_in_words()}"
-        )
-        options = entry.options
+        options = catalog.entry(settings.flow).options
         for name in {"hidden", "bins"}.intersection(names):
             box = boxes[name]
             (box.remove_class if name in options else box.add_class)("fv-not-used")
@@ -100,6 +93,22 @@ def flow_controls(
     settings.observe(show_options, names=["flow"])
     show_options()
     return classed(stack(*boxes.values()), "fv-flow-controls")
+
+
+def _family(settings: Any) -> Note:
+    """A line on the chosen family."""
+    note = Note()
+
+    def say(_: Any = None) -> None:
+        entry = catalog.entry(settings.flow)
+        note.show(
+            f"{entry.reference} · fast directions: {entry.directions_in_words()} · "
+            f"inverse, log-det: {entry.exactness_in_words()}"
+        )
+
+    settings.observe(say, names=["flow"])
+    say()
+    return note
 
 
 def _options(settings: Any) -> dict[str, Any]:
