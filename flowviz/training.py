@@ -21,6 +21,7 @@ from torch import Generator, Tensor
 
 from flowviz import arguments
 from flowviz.adam import Adam
+from flowviz.flows.bijection import estimated
 from flowviz.flows.flow import Flow
 from flowviz.objectives import Estimate, forward_kl, reverse_kl
 
@@ -146,7 +147,7 @@ class Trainer:
         self.steps = 0
         self.failure: str | None = None
         self._modules = list(flow.modules())
-        self._noisy = flow.estimated()
+        self._noisy = estimated(flow)
         # A layer may set parameters and buffers from the batch, so that all of them are kept:
         # as they were before this step, and before the last one that went well.
         self._state = [t.detach() for t in (*flow.parameters(), *flow.buffers())]

@@ -231,6 +231,12 @@ class Composition(Bijection):
         return z, total
 
 
+def estimated(module: nn.Module) -> list[Bijection]:
+    """The layers within whose log-determinant is not exact, with those that wrap them."""
+    layers = (m for m in module.modules() if isinstance(m, Bijection))
+    return [layer for layer in layers if not layer.exact_logabsdet]
+
+
 def jacobian(
     map: Bijection | Callable[..., tuple[Tensor, Tensor]],
     z: Tensor,

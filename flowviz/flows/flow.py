@@ -67,11 +67,6 @@ class Flow(nn.Module):
         """T_1, …, T_K in the order in which a base sample meets them."""
         return self.transform.layers
 
-    def estimated(self) -> list[Bijection]:
-        """The layers whose log-determinant is no exact number, with those that wrap them."""
-        modules = self.modules()
-        return [m for m in modules if isinstance(m, Bijection) and not m.exact_logabsdet]
-
     def forward(self, u: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Base → data: ``x [..., D]`` and ``log|det J_T(u)| [...]``."""
         return self._explained(self.transform(u, context), u, context)

@@ -10,6 +10,7 @@ from torch import Generator
 
 from flowviz.compute import device
 from flowviz.flows import Flow, catalog
+from flowviz.flows.bijection import estimated
 from flowviz.widgets.controls import Controls
 from flowviz.widgets.layout import classed, stack
 from flowviz.widgets.readouts import Note
@@ -57,7 +58,7 @@ def make_flow(settings: Any) -> Flow:
     for parameter in flow.parameters():
         parameter.data.mul_(settings.spread)
     noise = Generator(device=device()).manual_seed(settings.seed)
-    for layer in flow.estimated():
+    for layer in estimated(flow):
         layer.generator = noise
     return flow.to(device()).eval()
 
