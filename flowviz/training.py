@@ -23,6 +23,7 @@ from flowviz import arguments
 from flowviz.adam import Adam
 from flowviz.flows.bijection import estimated
 from flowviz.flows.flow import Flow
+from flowviz.flows.recording import Player
 from flowviz.objectives import Estimate, forward_kl, reverse_kl
 
 Objective = Callable[[Flow, Generator], Estimate]
@@ -148,6 +149,7 @@ class Trainer:
         self.failure: str | None = None
         self._modules = list(flow.modules())
         self._noisy = estimated(flow)
+        self._player = Player(flow)
         # A layer may set parameters and buffers from the batch, so that all of them are kept:
         # as they were before this step, and before the last one that went well.
         self._state = [t.detach() for t in (*flow.parameters(), *flow.buffers())]
@@ -230,7 +232,8 @@ class Trainer:
         try:
             for layer in self._noisy:
                 layer.generator = self.generator
-            return self.objective(self.flow, self.generator)
+            with self._player:
+                return self.objective(self.flow, self.generator)
         finally:
             self._set_training(False)
             for layer, own in zip(self._noisy, generators, strict=True):

@@ -13,7 +13,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from flowviz import arguments
-from flowviz.flows.recording import Player
 
 
 class Bijection(nn.Module):
@@ -171,9 +170,6 @@ class Composition(Bijection):
         bijections: at least one; equal ``dim``, and equal ``context`` where they take one.
     """
 
-    player: Player | None = None
-    """Plays the whole map from a recording, while it is in use."""
-
     def __init__(self, bijections: Iterable[Bijection]) -> None:
         layers = list(bijections)
         if not layers:
@@ -222,23 +218,13 @@ class Composition(Bijection):
         return [stretch for layer in self for stretch in layer._stretches(n)]
 
     def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.player is not None:
-            return self.player.play(self._forward_total, z, context, "forward")
-        return self._forward_total(z, context)
+        return self._total(z, context, inverse=False)
 
     def _inverse(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.player is not None:
-            return self.player.play(self._inverse_total, z, context, "inverse")
-        return self._inverse_total(z, context)
+        return self._total(z, context, inverse=True)
 
-    def _forward_total(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        return self._total(self._steps(z, context, inverse=False))
-
-    def _inverse_total(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        return self._total(self._steps(z, context, inverse=True))
-
-    @staticmethod
-    def _total(steps: Iterator[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    def _total(self, z: Tensor, context: Tensor | None, inverse: bool) -> tuple[Tensor, Tensor]:
+        steps = self._steps(z, context, inverse)
         z, total = next(steps)
         for state, logabsdet in steps:
             z, total = state, total + logabsdet

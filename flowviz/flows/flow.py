@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from flowviz.flows.bijection import Bijection, Composition
 from flowviz.flows.distributions import Base
+from flowviz.flows.recording import Pass, Player
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Flow(nn.Module):
     Raises:
         ValueError: the base and the bijections differ in dimension, or there is no bijection.
     """
+
+    player: Player | None = None
+    """Plays what it has recorded of the flow's passes, within ``with player:``."""
 
     def __init__(self, base: Base, bijections: Iterable[Bijection]) -> None:
         super().__init__()
@@ -69,16 +73,15 @@ class Flow(nn.Module):
 
     def forward(self, u: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Base → data: ``x [..., D]`` and ``log|det J_T(u)| [...]``."""
-        return self._explained(self.transform(u, context), u, context)
+        return self._run(self.transform._forward, u, context)
 
     def inverse(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Data → base: ``u [..., D]`` and ``log|det J_{T⁻¹}(x)| [...]``."""
-        return self._explained(self.transform.inverse(x, context), x, context)
+        return self._run(self.transform._inverse, x, context)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log p_x(x), of shape ``[...]`` for ``x [..., D]``."""
-        u, logabsdet = self.inverse(x, context)
-        return self.base.log_prob(u) + logabsdet
+        return self._run(self._inverse_and_log_prob, x, context)[1]
 
     @torch.no_grad()
     def sample(
@@ -92,8 +95,7 @@ class Flow(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """``n`` reparametrised draws ``[n, D]`` and their log p_x ``[n]``, without an inverse."""
         u = self.base.rsample(n, generator)
-        x, logabsdet = self.forward(u, context)
-        return x, self.base.log_prob(u) - logabsdet
+        return self._run(self._forward_and_log_prob, u, context)
 
     def unrolled(self, n: int) -> Flow:
         """The same flow, each layer with an inner time as ``n`` layers: its path can be traced.
@@ -112,6 +114,21 @@ class Flow(nn.Module):
         """Every state on the way from ``x [N, D]`` back to the base, in the order z_0, …, z_K."""
         return self._trace(x, context, inverse=True)
 
+    def _forward_and_log_prob(self, u: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        x, logabsdet = self.transform._forward(u, context)
+        return x, self.base.log_prob(u) - logabsdet
+
+    def _inverse_and_log_prob(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        u, logabsdet = self.transform._inverse(x, context)
+        # Only the density is asked for: nothing needs the gradient that could reach u.
+        return u.detach(), self.base.log_prob(u) + logabsdet
+
+    def _run(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """``run(z, context)``: what is given is checked before, and the result after it."""
+        given = self.transform._checked(z, context)
+        result = run(z, given) if self.player is None else self.player.play(run, z, given)
+        return self._explained(result, z, context)
+
     def _trace(self, z: Tensor, context: Tensor | None, inverse: bool) -> Trace:
         states, logabsdets = [z], []
         for state, logabsdet in self.transform.steps(z, context, inverse=inverse):
@@ -127,11 +144,11 @@ class Flow(nn.Module):
         self, result: tuple[Tensor, Tensor], z: Tensor, context: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Pass ``result`` on, unless it holds a NaN: then say where that came from."""
-        state, logabsdet = result
+        state, logs = result
         # A sum is NaN wherever a term is; where infinities cancel, one has to look.
-        if state.is_meta or not bool((state.sum() + logabsdet.sum()).isnan()):
+        if state.is_meta or not bool((state.sum() + logs.sum()).isnan()):
             return result
-        if not bool(state.isnan().any() | logabsdet.isnan().any()):
+        if not bool(state.isnan().any() | logs.isnan().any()):
             return result
         for name, parameter in self.named_parameters():
             if not parameter.isfinite().all():

@@ -6,7 +6,7 @@ operations one pass and its gradient consist of, below autograd, and plays them 
 two TorchScript programs that are one node of autograd's graph. They are the same operations in
 the same order, and so yield the same numbers.
 
->>> player = Player(flow.transform)
+>>> player = Player(flow)
 >>> for x in batches:
 ...     with player:
 ...         loss = -flow.log_prob(x).mean()
@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.utils._python_dispatch import TorchDispatchMode
 
-Maps = tuple[Tensor, Tensor]
-Run = Callable[[Tensor, Tensor | None], Maps]
+Pass = Callable[[Tensor, "Tensor | None"], tuple[Tensor, Tensor]]
+"""A method of a flow that takes points and a context."""
 
 WARM_UP = 10
 """Passes before one is recorded: a short run is not worth the tenths of a second it takes."""
@@ -39,22 +39,22 @@ MOST_OPERATIONS = 5000
 
 
 class Player:
-    """Within ``with player:`` the map's passes are recorded and played, on this thread.
+    """Within ``with player:`` the flow's passes are recorded and played, on this thread.
 
-    A pass is played where one alike was recorded: of the same direction, shapes, dtypes and
+    A pass is played where one alike was recorded: of the same method, shapes, dtypes and
     training flags, with gradients to the same tensors. Parameters and buffers are read anew each
     time, and may change in between. Everything else is computed as ever: passes without
     gradients or on another device than the CPU, and those whose operations depend on the data (a
     root found to a tolerance) or draw random numbers.
 
     Args:
-        map: a module that asks its attribute ``player`` for its passes, such as a flow's
-            ``transform``. Its layers and settings must stay as they are.
+        flow: a :class:`~flowviz.flows.flow.Flow`, which asks its attribute ``player`` for its
+            passes. Its layers and their settings must stay as they are.
     """
 
-    def __init__(self, map: nn.Module) -> None:
-        self._map = map
-        self._modules = list(map.modules())
+    def __init__(self, flow: nn.Module) -> None:
+        self._flow = flow
+        self._modules = list(flow.modules())
         tables = [table for m in self._modules for table in (m._parameters, m._buffers)]
         # Where the tensors are, not which: a functional call puts others in their places.
         self._slots = [(t, name) for t in tables for name, value in t.items() if value is not None]
@@ -64,25 +64,19 @@ class Player:
 
     def __enter__(self) -> Player:
         self._thread = threading.get_ident()
-        object.__setattr__(self._map, "player", self)
+        object.__setattr__(self._flow, "player", self)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        object.__setattr__(self._map, "player", None)
+        object.__setattr__(self._flow, "player", None)
 
     @property
     def recordings(self) -> list[Recording]:
         """Those made so far."""
         return [recording for recording in self._recordings.values() if recording is not None]
 
-    def play(self, run: Run, z: Tensor, context: Tensor | None, direction: str) -> Maps:
-        """``run(z, context)``, from a recording where there is one.
-
-        Args:
-            run: computes the pass; deterministic but for draws from a generator.
-            z, context: what it is given.
-            direction: tells apart the passes of one map.
-        """
+    def play(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """``run(z, context)``, from a recording where there is one; ``run`` is the flow's."""
         if not (torch.is_grad_enabled() and z.device.type == "cpu"):
             return run(z, context)
         if threading.get_ident() != self._thread:
@@ -90,7 +84,7 @@ class Player:
         state = [table[name] for table, name in self._slots]
         given = [z] if context is None else [z, context]
         key = (
-            direction,
+            run,
             *((t.shape, t.stride(), t.dtype) for t in given),
             *(t.requires_grad for t in (*given, *state)),
             *(module.training for module in self._modules),
@@ -157,8 +151,8 @@ class Recording:
 
 
 def record(
-    run: Run, given: Sequence[Tensor], state: Sequence[Tensor]
-) -> tuple[Maps, Recording | None]:
+    run: Pass, given: Sequence[Tensor], state: Sequence[Tensor]
+) -> tuple[tuple[Tensor, Tensor], Recording | None]:
     """``run(*given)``, and its recording unless its operations can be others next time.
 
     Args:
@@ -176,10 +170,9 @@ def record(
     tape.middle = len(tape.operations)
     upstream = [torch.ones_like(t) for t in ends]
     wanted = [t for t in inputs if t.requires_grad]
+    seed = _Seed.apply(upstream, *ends)
     with tape:
-        gradients = torch.autograd.grad(
-            ends, wanted, upstream, retain_graph=True, allow_unused=True
-        )
+        gradients = torch.autograd.grad(seed, wanted, retain_graph=True, allow_unused=True)
     if tape.reason:
         return outputs, None
     in_turn = iter(gradients)
@@ -192,12 +185,28 @@ def record(
         return outputs, None
 
 
+class _Seed(Function):
+    """A number whose gradient sends ``upstream`` to ``ends``.
+
+    ``autograd.grad`` takes such gradients as an argument as well; but then it imports sympy.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, upstream: Sequence[Tensor], *ends: Tensor) -> Tensor:
+        ctx.upstream = upstream
+        return ends[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor | None, ...]:
+        return (None, *ctx.upstream)
+
+
 class _Play(Function):
     """A recorded pass as one node of autograd's graph."""
 
     @staticmethod
     def forward(
-        ctx: Any, recording: Recording, run: Run, given: int, *inputs: Tensor
+        ctx: Any, recording: Recording, run: Pass, given: int, *inputs: Tensor
     ) -> tuple[Tensor, ...]:
         # Detached: the program would else be made for tensors that want a gradient.
         results = recording.pass_(*(t.detach() for t in inputs), *recording.constants)
@@ -227,9 +236,7 @@ class _Play(Function):
         return (None, None, None, *gradients)
 
 
-def _differentiably(
-    ctx: Any, inputs: Sequence[Tensor], upstream: Sequence[Tensor]
-) -> list[Tensor]:
+def _differentiably(ctx: Any, inputs: Sequence[Tensor], upstream: Sequence[Tensor]) -> list[Tensor]:
     """The gradients as functions of the inputs, by the pass that was recorded."""
     outputs = ctx.run(*inputs[: ctx.given], *[None] * (2 - ctx.given))
     moves, has = ctx.recording.differentiable, ctx.recording.has_gradient

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from flowviz.adam import Adam
 from flowviz.flows import catalog
+from flowviz.flows.recording import Player
 
 HIDDEN, BINS, BOUND = 64, 8, 5.0
 
@@ -73,7 +74,13 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
         layers = 1  # zuko's is one ODE, too
     options = {key: wanted[key] for key in catalog.entry(name).options if key in wanted}
     flow = catalog.make(name, dim, layers, seed=seed, **options)
-    return in_torch(flow, flow.log_prob, flow.sample, Adam, rate)
+    player = Player(flow)
+
+    def log_prob(x: Tensor) -> Tensor:
+        with player:
+            return flow.log_prob(x)
+
+    return in_torch(flow, log_prob, flow.sample, Adam, rate)
 
 
 def zuko(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:

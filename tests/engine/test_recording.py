@@ -1,0 +1,355 @@
+"""Playing what was recorded: the same numbers as ever, and nothing recorded that may differ."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+from flowviz.adam import Adam
+from flowviz.flows import Bijection, Flow, catalog, recording
+from flowviz.flows.distributions import StandardNormal
+from flowviz.flows.recording import MOST_RECORDINGS, Player
+from tests.engine.engine_checks import dims_of
+
+WARM_UP = 2
+STEPS = WARM_UP + 5
+
+# Their steps depend on the data, or they draw random numbers, or (attention, convolutions)
+# TorchScript cannot take down an operation of theirs.
+DENSITY_IS_COMPUTED = {
+    "dense",
+    "attention_af",
+    "glow_image",
+    "contractive_hutchinson",
+    "contractive_roulette",
+    "cnf",
+    "planar_cnf",
+    "ffjord",
+}
+# … and whose draws need a root besides.
+DRAWS_ARE_COMPUTED = DENSITY_IS_COMPUTED | {
+    "flow_plus_plus",
+    "naf",
+    "deep_naf",
+    "bnaf",
+    "umnn",
+    "sos",
+    "mixture_autoregressive",
+    "contractive",
+    "contractive_series",
+    "contractive_dense",
+}
+
+
+@pytest.fixture(autouse=True)
+def early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "WARM_UP", WARM_UP)
+
+
+def points(n: int = 32, dim: int = 2) -> Tensor:
+    return torch.randn(n, dim, generator=Generator().manual_seed(3))
+
+
+def small(name: str, dim: int = 2) -> Flow:
+    sizes = {"hidden": (8, 8), "bins": 4}
+    options = {key: sizes[key] for key in catalog.entry(name).options if key in sizes}
+    return catalog.make(name, dim, layers=2, seed=0, **options)
+
+
+def density(flow: Flow, x: Tensor) -> Tensor:
+    return -flow.log_prob(x).mean()
+
+
+def draws(flow: Flow, _: Tensor) -> Tensor:
+    x, log_prob = flow.rsample_and_log_prob(16, generator=Generator().manual_seed(4))
+    return (log_prob + x.square().sum(-1)).mean()
+
+
+def trained(
+    flow: Flow, loss: Callable[[Flow, Tensor], Tensor], x: Tensor, player: Player | None
+) -> list[Tensor]:
+    """The losses of a few steps, then the flow's state."""
+    flow.train()
+    optimizer = Adam(flow.parameters(), 1e-2)
+    losses = []
+    torch.manual_seed(0)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        if player is None:
+            value = loss(flow, x)
+        else:
+            with player:
+                value = loss(flow, x)
+        value.backward()
+        optimizer.step()
+        losses.append(value.detach())
+    return [*losses, *flow.state_dict().values()]
+
+
+TRAINABLE = [
+    name
+    for name in catalog.names()
+    if any(p.numel() for p in small(name, dims_of(name, 2)[0]).parameters())
+]
+
+
+@pytest.mark.parametrize("loss", [density, draws])
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_training_yields_the_same_numbers(
+    name: str, loss: Callable[[Flow, Tensor], Tensor]
+) -> None:
+    dim = dims_of(name, 2)[0]
+    x = points(dim=dim)
+    flow = small(name, dim)
+    player = Player(flow)
+    played = trained(flow, loss, x, player)
+    for a, b in zip(played, trained(small(name, dim), loss, x, None), strict=True):
+        assert torch.equal(a, b)
+    computed = DENSITY_IS_COMPUTED if loss is density else DRAWS_ARE_COMPUTED
+    assert len(player.recordings) == (name not in computed)
+
+
+def after_recording(flow: Flow, x: Tensor) -> Player:
+    """A player that has recorded the density at ``x``."""
+    player = Player(flow)
+    for _ in range(WARM_UP + 1):
+        with player:
+            flow.log_prob(x)
+    assert len(player.recordings) == 1
+    return player
+
+
+def test_the_pass_is_played_and_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, x = small("real_nvp"), points()
+    expected = flow.log_prob(x)
+    player = after_recording(flow, x)
+    monkeypatch.setattr(flow.transform, "_inverse", None)
+    with player:
+        assert torch.equal(flow.log_prob(x), expected)
+    with pytest.raises(TypeError):
+        flow.log_prob(x)
+
+
+def test_other_points_and_other_weights_are_seen() -> None:
+    flow, x = small("rq_spline_coupling"), points()
+    player = after_recording(flow, x)
+    other = x.flip(0) * 3
+    with torch.no_grad():
+        for parameter in flow.parameters():
+            parameter.add_(0.3)
+    with player:
+        played = flow.log_prob(other)
+    assert torch.equal(played, flow.log_prob(other))
+
+
+def test_weights_that_a_functional_call_puts_in_place_are_seen() -> None:
+    class LogProb(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flow = small("maf")
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.flow.log_prob(x)
+
+    module, x = LogProb(), points()
+    player = after_recording(module.flow, x)
+    others = {
+        name: (value.detach() + 0.5).requires_grad_() for name, value in module.named_parameters()
+    }
+    expected = torch.func.functional_call(module, others, (x,))
+    with player:
+        played = torch.func.functional_call(module, others, (x,))
+    assert torch.equal(played, expected)
+    gradients = torch.autograd.grad(played.sum(), list(others.values()))
+    assert any(bool(g.any()) for g in gradients)
+
+
+def test_gradients_to_the_points() -> None:
+    flow, x = small("sylvester"), points().requires_grad_()
+    player = after_recording(flow, x)
+    with player:
+        played = flow.log_prob(x)
+    expected = torch.autograd.grad(flow.log_prob(x).sum(), x)[0]
+    assert torch.equal(torch.autograd.grad(played.sum(), x)[0], expected)
+
+
+@pytest.mark.parametrize("name", ["real_nvp", "rq_spline_autoregressive", "contractive"])
+def test_second_derivatives(name: str) -> None:
+    flow, x = small(name).double(), points(8).double().requires_grad_()
+
+    def penalty() -> Tensor:
+        score = torch.autograd.grad(flow.log_prob(x).sum(), x, create_graph=True)[0]
+        return score.square().sum()
+
+    expected = torch.autograd.grad(penalty(), list(flow.parameters()), allow_unused=True)
+    player = after_recording(flow, x)
+    with player:
+        played = penalty()
+    found = torch.autograd.grad(played, list(flow.parameters()), allow_unused=True)
+    for a, b in zip(found, expected, strict=True):
+        assert (a is None and b is None) or torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_a_frozen_parameter_and_evaluation_mode_are_other_passes() -> None:
+    flow, x = small("batch_norm"), points()
+    flow.train()
+    player = after_recording(flow, x)
+    flow.eval()
+    with player:
+        played = flow.log_prob(x)
+    assert torch.equal(played, flow.log_prob(x))
+    first, *_ = flow.parameters()
+    first.requires_grad_(False)
+    flow.train()
+    with player:
+        flow.log_prob(x).sum().backward()
+    assert first.grad is None
+
+
+def test_a_flag_that_has_changed_is_seen() -> None:
+    """Activation normalisation asks its buffer whether it is initialised."""
+    flow, x = small("actnorm"), points()
+    flow.train()
+    player = after_recording(flow, x)
+    for layer in flow.bijections:
+        layer.initialised.fill_(False)
+    moved = 5 * x + 1
+    with player:
+        flow.log_prob(moved)
+    assert all(layer.initialised for layer in flow.bijections)
+    u = flow.inverse(moved)[0]
+    assert torch.allclose(u.mean(0), torch.zeros(2), atol=1e-5)
+
+
+class Odd(Bijection):
+    """z' = z · exp(s), in an odd way that a test gives."""
+
+    def __init__(self, way: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(2)
+        self.log_scale = nn.Parameter(torch.zeros(2))
+        self.way = way
+
+    def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        return self.way(z) * self.log_scale.exp(), self.log_scale.sum().expand(len(z))
+
+    _inverse = _forward
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda z: z if z.sum() > 0 else 2 * z,
+        lambda z: z * float(z.detach()[0, 0]),
+        lambda z: z + z[z > 0].sum(),
+        lambda z: z + len(torch.nonzero(z)),
+        lambda z: z + torch.randn_like(z),
+        lambda z: z * len(torch.unique(z.detach())),
+    ],
+    ids=["branch", "number", "mask", "nonzero", "random", "unique"],
+)
+def test_what_may_be_different_next_time_is_not_recorded(way: Callable[[Tensor], Tensor]) -> None:
+    flow, x = Flow(StandardNormal(2), [Odd(way)]), points()
+    player = Player(flow)
+    for sign in (1, 1, 1, 1, -1):
+        with player:
+            torch.manual_seed(0)
+            played = flow.log_prob(sign * x)
+        torch.manual_seed(0)
+        assert torch.equal(played, flow.log_prob(sign * x))
+    assert player.recordings == []
+
+
+def test_another_thread_computes() -> None:
+    flow, x = small("real_nvp"), points()
+    player = after_recording(flow, x)
+    names = []
+
+    def ask() -> None:
+        names.append(flow.log_prob(x).grad_fn.name())
+
+    with player:
+        ask()
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+    assert "Play" in names[0]
+    assert "Play" not in names[1]
+
+
+def test_without_gradients_and_outside_nothing_is_played() -> None:
+    flow, x = small("real_nvp"), points()
+    player = after_recording(flow, x)
+    assert "Play" not in flow.log_prob(x).grad_fn.name()
+    with player, torch.no_grad():
+        assert flow.log_prob(x).grad_fn is None
+
+
+def test_batches_of_ever_new_sizes_are_not_recorded_for_ever() -> None:
+    flow = small("real_nvp")
+    player = Player(flow)
+    for n in range(2, 2 + MOST_RECORDINGS + 3):
+        for _ in range(WARM_UP + 1):
+            with player:
+                flow.log_prob(points(n))
+    assert len(player.recordings) == MOST_RECORDINGS
+
+
+def test_a_context_is_an_input() -> None:
+    flow = catalog.make("real_nvp", 2, layers=2, seed=0, hidden=(8, 8), context=3)
+    x, context = points(), points(dim=3)
+    player = Player(flow)
+    for _ in range(WARM_UP + 1):
+        with player:
+            flow.log_prob(x, context)
+    with player:
+        played = flow.log_prob(x, context.flip(0))
+    assert len(player.recordings) == 1
+    assert torch.equal(played, flow.log_prob(x, context.flip(0)))
+
+
+def test_nothing_is_kept_from_step_to_step() -> None:
+    flow, x = small("rq_spline_coupling"), points()
+    player = after_recording(flow, x)
+
+    def tensors() -> int:
+        return sum(isinstance(thing, Tensor) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        counts = []
+        for _ in range(4):
+            flow.zero_grad()
+            with player:
+                loss = flow.log_prob(x).mean()
+            loss.backward()
+            del loss
+            counts.append(tensors())
+    finally:
+        gc.enable()
+    assert len(set(counts)) == 1
+
+
+def test_recording_imports_no_compiler() -> None:
+    """It costs a kernel two seconds and 80 MB."""
+    code = """
+import sys, torch
+from flowviz.flows import catalog, recording
+recording.WARM_UP = 0
+flow = catalog.make("real_nvp", 2, layers=1, seed=0)
+player = recording.Player(flow)
+for _ in range(3):
+    with player:
+        flow.log_prob(torch.randn(8, 2)).sum().backward()
+assert player.recordings
+print(*[name for name in ("torch._dynamo", "torch._inductor", "sympy") if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
