@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -31,8 +32,8 @@ Pass = Callable[[Tensor, "Tensor | None"], tuple[Tensor, Tensor]]
 WARM_UP = 10
 """Passes before one is recorded: a short run is not worth the tenths of a second it takes."""
 
-MOST_RECORDINGS = 4
-"""Of one player: where every batch has another size, recording all of them would never end."""
+MOST_KINDS = 8
+"""Of passes that a player remembers; another one takes the place of the first."""
 
 MOST_OPERATIONS = 5000
 """Of one recording: longer ones take seconds to prepare."""
@@ -57,9 +58,10 @@ class Player:
         self._modules = list(flow.modules())
         tables = [table for m in self._modules for table in (m._parameters, m._buffers)]
         # Where the tensors are, not which: a functional call puts others in their places.
-        self._slots = [(t, name) for t in tables for name, value in t.items() if value is not None]
-        self._passes: dict[tuple[Any, ...], int] = {}
-        self._recordings: dict[tuple[Any, ...], Recording | None] = {}
+        self._slots: list[tuple[dict[str, Any], str]] = [
+            (table, name) for table in tables for name, value in table.items() if value is not None
+        ]
+        self._kinds: dict[tuple[Any, ...], _Kind] = {}
         self._thread: int | None = None
 
     def __enter__(self) -> Player:
@@ -73,7 +75,7 @@ class Player:
     @property
     def recordings(self) -> list[Recording]:
         """Those made so far."""
-        return [recording for recording in self._recordings.values() if recording is not None]
+        return [kind.recording for kind in self._kinds.values() if kind.recording is not None]
 
     def play(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """``run(z, context)``, from a recording where there is one; ``run`` is the flow's."""
@@ -89,17 +91,27 @@ class Player:
             *(t.requires_grad for t in (*given, *state)),
             *(module.training for module in self._modules),
         )
-        if key not in self._recordings:
-            self._passes[key] = passes = self._passes.get(key, 0) + 1
-            if passes <= WARM_UP or len(self._recordings) >= MOST_RECORDINGS:
-                return run(z, context)
-            result, self._recordings[key] = record(run, given, state)
+        if key not in self._kinds:
+            if len(self._kinds) == MOST_KINDS:
+                del self._kinds[next(iter(self._kinds))]
+            self._kinds[key] = _Kind()
+        kind = self._kinds[key]
+        kind.passes += 1
+        if kind.passes == WARM_UP + 1:
+            result, kind.recording = record(run, given, state)
             return result
-        recording = self._recordings[key]
-        if recording is None or not recording.holds(state):
+        if kind.recording is None or not kind.recording.holds(state):
             return run(z, context)
-        image, logabsdet = _Play.apply(recording, run, len(given), *given, *state)
-        return image, logabsdet
+        played: tuple[Tensor, Tensor] = _Play.apply(kind.recording, run, len(given), *given, *state)
+        return played
+
+
+@dataclass
+class _Kind:
+    """Passes that are alike: how many there were, and what was recorded of one."""
+
+    passes: int = 0
+    recording: Recording | None = None
 
 
 class Recording:
@@ -231,12 +243,14 @@ class _Play(Function):
         else:
             needed = (inputs[place] for place in recording.needed_inputs)
             found = recording.gradient(*ctx.between, *needed, *recording.later_constants, *upstream)
-        found = iter(found)
-        gradients = (next(found) if has else None for has in recording.has_gradient)
+        in_turn = iter(found)
+        gradients = (next(in_turn) if has else None for has in recording.has_gradient)
         return (None, None, None, *gradients)
 
 
-def _differentiably(ctx: Any, inputs: Sequence[Tensor], upstream: Sequence[Tensor]) -> list[Tensor]:
+def _differentiably(
+    ctx: Any, inputs: Sequence[Tensor], upstream: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
     """The gradients as functions of the inputs, by the pass that was recorded."""
     outputs = ctx.run(*inputs[: ctx.given], *[None] * (2 - ctx.given))
     moves, has = ctx.recording.differentiable, ctx.recording.has_gradient
