@@ -59,7 +59,7 @@ class Series(LogDeterminant):
 
 
 class Hutchinson(LogDeterminant):
-    """Σ_{k=1}ⁿ (−1)ᵏ⁺¹ vᵀJᵏv/k with E[vvᵀ] = I: each trace estimated, no J formed.
+    """Σ_{k=1}ⁿ (−1)ᵏ⁺¹ vᵀJᵏv/k with E[vvᵀ] = I: each trace estimated, in n products with J.
 
     One v for each point and call, the same in all terms. As biased as :class:`Series`.
 
@@ -72,10 +72,10 @@ class Hutchinson(LogDeterminant):
         self.terms, self.noise = _checked_terms(terms), _checked_noise(noise)
 
     def __call__(self, g: Linearised, generator: Generator | None = None) -> Tensor:
-        v = probe(g.value, self.noise, generator)
+        v, times_J = probe(g.value, self.noise, generator), g.products(self.terms)
         u, total = v, torch.zeros_like(g.value[..., 0])
         for k in range(1, self.terms + 1):
-            u = _pushed(g, u)
+            u = times_J(u)
             total = total + (-1) ** (k + 1) / k * (v * u).sum(-1)
         return total
 
@@ -120,13 +120,14 @@ class RussianRoulette(LogDeterminant):
         v = probe(g.value, self.noise, generator)
         terms = self._number_of_terms(generator)
         with torch.no_grad():
+            times_J = g.products(terms)
             u, total, neumann = v, torch.zeros_like(g.value[..., 0]), torch.zeros_like(v)
             for k in range(1, terms + 1):
                 weight = (-1) ** (k + 1) / self.reaches(k)
                 neumann = neumann + weight * u
-                u = _pushed(g, u)
+                u = times_J(u)
                 total = total + weight / k * (v * u).sum(-1)
-        return _with_gradient_of(total, lambda: (v * _pushed(g, neumann)).sum(-1))
+        return _with_gradient_of(total, lambda: (v * g.products(1)(neumann)).sum(-1))
 
     def reaches(self, k: int) -> float:
         """P(N ≥ k)."""
@@ -155,10 +156,6 @@ def _with_gradient_of(value: Tensor, surrogate: Callable[[], Tensor]) -> Tensor:
         return value
     other = surrogate()
     return value + (other - other.detach())
-
-
-def _pushed(g: Linearised, u: Tensor) -> Tensor:
-    return g.push(u.unsqueeze(-2)).squeeze(-2)
 
 
 def _trace(J: Tensor) -> Tensor:

@@ -35,6 +35,17 @@ class Linearised:
         eye = torch.eye(self.value.shape[-1], dtype=self.value.dtype, device=self.value.device)
         return self.push(eye).mT
 
+    def products(self, count: int) -> Callable[[Tensor], Tensor]:
+        """u ↦ J_g u, vectors ``[..., D]`` to vectors, for ``count`` calls.
+
+        J_g takes D tangents, all in one pass: where more products are asked for, they are taken
+        with J_g itself.
+        """
+        if count <= self.value.shape[-1]:
+            return lambda u: self.push(u.unsqueeze(-2)).squeeze(-2)
+        J = self.jacobian()
+        return lambda u: (J * u.unsqueeze(-2)).sum(-1)
+
 
 class ContractiveNetwork(nn.Module):
     """g(z; context) with Lip(g) ≤ c in z; nothing bounds it in the context.

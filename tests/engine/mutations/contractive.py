@@ -158,8 +158,8 @@ def _with_other_neumann_weights(patch: Patch, factor: Callable[[int], float]) ->
         neumann = torch.zeros_like(v)
         for k in range(1, self._number_of_terms(generator) + 1):
             neumann = neumann + factor(k) / self.reaches(k) * u
-            u = log_determinants._pushed(g, u).detach()
-        return (v * log_determinants._pushed(g, neumann)).sum(-1)
+            u = g.products(1)(u).detach()
+        return (v * g.products(1)(neumann)).sum(-1)
 
     patch.setattr(RussianRoulette, "__call__", wrong)
 
