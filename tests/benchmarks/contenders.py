@@ -33,6 +33,7 @@ class Contender:
         draw: so many draws.
         log_prob: of points ``[N, D]``, a tensor without gradient.
         compiling: seconds that compilation has taken so far; 0 where there is none.
+        plays: whether passes have been recorded.
     """
 
     gradient: Callable[[Tensor], object]
@@ -40,6 +41,7 @@ class Contender:
     draw: Callable[[int], object]
     log_prob: Callable[[Tensor], Tensor]
     compiling: dict[str, float] = field(default_factory=dict)
+    plays: Callable[[], bool] = lambda: False
 
 
 def in_torch(
@@ -80,7 +82,9 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
         with player:
             return flow.log_prob(x)
 
-    return in_torch(flow, log_prob, flow.sample, Adam, rate)
+    contender = in_torch(flow, log_prob, flow.sample, Adam, rate)
+    contender.plays = lambda: bool(player.recordings)
+    return contender
 
 
 def zuko(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:

@@ -12,7 +12,8 @@ contenders take turns, round after round, so that a busy machine slows all of th
 of processor time are shown, which does not count waiting for other programs. "Loss and gradient"
 is maximum likelihood on a fixed batch; a "training step" is that and the optimiser each library
 is used with: flowviz its own Adam, flowjax optax's in one compiled function, the others
-torch.optim.Adam. Activations are SiLU wherever a library lets one choose.
+torch.optim.Adam. flowviz plays passes that it has recorded, as its trainer does. Activations are
+SiLU wherever a library lets one choose.
 """
 
 from __future__ import annotations
@@ -29,23 +30,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from contenders import LIBRARIES, Contender
 
 from flowviz.flows import catalog
+from flowviz.flows.recording import WARM_UP
 
 DIM, BATCH, LAYERS, RATE = 2, 512, 4, 1e-3
+FIRST_RUNS = WARM_UP + 4  # a recording is made, and then prepared by its first two runs
 README = Path(__file__).parents[2] / "README.md"
 INTRODUCTION = """\
 Processor time in milliseconds, medians, all libraries taking turns in one run of
 `python tests/benchmarks/peers.py` (`pip install ".[bench]"`): four layers (or one ODE), hidden 64 ×
 64, batch 512, two dimensions, one thread, torch {torch}, each library with the optimiser that it is
-used with. In brackets: that library's time over flowviz's. FlowJAX is compiled; the seconds that
-this takes are in a column of their own and in no other. A dash: the library does not have the
-family with a density that can be evaluated, or its run fails. Families that no other has are left
-out.
+used with. In brackets: that library's time over flowviz's. flowviz records its passes and plays
+them, as its trainer does from the eleventh step on; FlowJAX is compiled. The seconds that this
+takes are in columns of their own and in no other. A dash: the library does not have the family with
+a density that can be evaluated, or its run fails; or nothing can be recorded. Families that no
+other has are left out.
 """
 
 
@@ -65,13 +70,29 @@ def contenders(
     return made
 
 
-def medians(tasks: dict[str, Callable[[], object]], rounds: int, budget: float) -> dict[str, float]:
-    """Milliseconds of processor time; at least five rounds within ``budget`` seconds."""
+@dataclass
+class Timing:
+    """Of one task.
+
+    Attributes:
+        median: milliseconds of processor time.
+        preparing: seconds that its first runs took, more than as many later ones.
+    """
+
+    median: float
+    preparing: float
+
+
+def timings(
+    tasks: dict[str, Callable[[], object]], rounds: int, budget: float
+) -> dict[str, Timing]:
+    """Of the tasks that can be run, which take turns; five or more within ``budget`` seconds."""
     times: dict[str, list[float]] = {}
+    first = {}
     for name, task in list(tasks.items()):
         try:
             task()
-            task()
+            first[name] = seconds(lambda: [task() for _ in range(FIRST_RUNS)])  # noqa: B023
         except Exception as error:
             if name == "flowviz":
                 raise
@@ -84,10 +105,19 @@ def medians(tasks: dict[str, Callable[[], object]], rounds: int, budget: float) 
         if turn >= 5 and time.perf_counter() - started > budget:
             break
         for name, task in tasks.items():
-            start = time.process_time()
-            task()
-            times.setdefault(name, []).append(time.process_time() - start)
-    return {name: 1e3 * statistics.median(values) for name, values in times.items()}
+            times.setdefault(name, []).append(seconds(task))
+    found = {}
+    for name, values in times.items():
+        median = statistics.median(values)
+        found[name] = Timing(1e3 * median, first[name] - FIRST_RUNS * median)
+    return found
+
+
+def seconds(task: Callable[[], object]) -> float:
+    """Of processor time."""
+    start = time.process_time()
+    task()
+    return time.process_time() - start
 
 
 def family_rows(name: str, rounds: int, budget: float) -> Iterable[str]:
@@ -100,11 +130,19 @@ def family_rows(name: str, rounds: int, budget: float) -> Iterable[str]:
     }
     for what, (run, key) in kinds.items():
         tasks = {library: (lambda c=c: run(c)) for library, c in made.items()}  # noqa: B023
-        times = medians(tasks, rounds, budget)
-        cells = [f"{times['flowviz']:.2f}"]
+        found = timings(tasks, rounds, budget)
+        ours = found["flowviz"]
+        cells = [f"{ours.median:.2f}"]
         for library in list(LIBRARIES)[1:]:
-            ratio = times.get(library, 0) / times["flowviz"]
-            cells.append(f"{times[library]:.2f} ({ratio:.1f}×)" if library in times else "–")
+            if library in found:
+                theirs = found[library].median
+                cells.append(f"{theirs:.2f} ({theirs / ours.median:.1f}×)")
+            else:
+                cells.append("–")
+        # The pass is recorded in the first task, whose recording the second plays as well.
+        cells.append(
+            f"{ours.preparing:.1f} s" if key == "step" and made["flowviz"].plays() else "–"
+        )
         compiling = made["flowjax"].compiling.get(key) if "flowjax" in made else None
         cells.append("–" if compiling is None else f"{compiling:.1f} s")
         yield f"| {catalog.entry(name).title} | {what} | {' | '.join(cells)} |"
@@ -137,7 +175,7 @@ def write(section: str, text: str) -> None:
 
 def table(names: list[str], rounds: int, budget: float) -> str:
     """The table, printed row by row as it grows."""
-    columns = ["Family", "ms", *LIBRARIES, "flowjax compiles"]
+    columns = ["Family", "ms", *LIBRARIES, "flowviz records", "flowjax compiles"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     print(*lines, sep="\n")
     for name in names:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 from contenders import LIBRARIES, Contender
-from peers import BATCH, contenders, medians
+from peers import BATCH, contenders, timings
 from torch import Generator, Tensor
 
 from flowviz import targets
@@ -140,8 +140,8 @@ def inverses(dim: int = 64, rounds: int = 5) -> str:
             tasks = {k: (lambda c=c: c.draw(BATCH)) for k, c in made.items()}
         else:
             tasks = {k: (lambda c=c: c.log_prob(points)) for k, c in made.items()}  # noqa: B023
-        times = medians(tasks, rounds, 5.0)
-        cells = [f"{times[k]:.1f}" if k in times else "–" for k in LIBRARIES]
+        found = timings(tasks, rounds, 5.0)
+        cells = [f"{found[k].median:.1f}" if k in found else "–" for k in LIBRARIES]
         title = catalog.entry(name).title
         lines.append(f"| {title}, {slow} | {size} | {count or '–'} | {' | '.join(cells)} |")
         print(lines[-1], flush=True)

@@ -13,9 +13,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from flowviz.adam import Adam
-from flowviz.flows import Bijection, Flow, catalog, recording
+from flowviz.flows import Bijection, Flow, catalog
 from flowviz.flows.distributions import StandardNormal
 from flowviz.flows.recording import MOST_KINDS, Player
+from flowviz.flows.recording import player as players
 from tests.engine.engine_checks import dims_of
 
 WARM_UP = 2
@@ -50,7 +51,7 @@ DRAWS_ARE_COMPUTED = DENSITY_IS_COMPUTED | {
 
 @pytest.fixture(autouse=True)
 def early(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "WARM_UP", WARM_UP)
+    monkeypatch.setattr(players, "WARM_UP", WARM_UP)
 
 
 def points(n: int = 32, dim: int = 2) -> Tensor:
@@ -169,6 +170,21 @@ def test_weights_that_a_functional_call_puts_in_place_are_seen() -> None:
     assert torch.equal(played, expected)
     gradients = torch.autograd.grad(played.sum(), list(others.values()))
     assert any(bool(g.any()) for g in gradients)
+
+
+def test_a_weight_that_two_layers_share_gets_both_gradients() -> None:
+    flow, x = small("real_nvp"), points()
+    first, second = flow.bijections
+    second.conditioner.network[0].weight = first.conditioner.network[0].weight
+    flow.log_prob(x).sum().backward()
+    expected = [p.grad.clone() for p in flow.parameters()]
+    flow.zero_grad()
+    player = after_recording(flow, x)
+    with player:
+        loss = flow.log_prob(x).sum()
+    loss.backward()
+    for parameter, gradient in zip(flow.parameters(), expected, strict=True):
+        assert torch.equal(parameter.grad, gradient)
 
 
 def test_gradients_to_the_points() -> None:
@@ -343,10 +359,11 @@ def test_recording_imports_no_compiler() -> None:
     """It costs a kernel two seconds and 80 MB."""
     code = """
 import sys, torch
-from flowviz.flows import catalog, recording
-recording.WARM_UP = 0
+from flowviz.flows import catalog
+from flowviz.flows.recording import player as players
+players.WARM_UP = 0
 flow = catalog.make("real_nvp", 2, layers=1, seed=0)
-player = recording.Player(flow)
+player = players.Player(flow)
 for _ in range(3):
     with player:
         flow.log_prob(torch.randn(8, 2)).sum().backward()

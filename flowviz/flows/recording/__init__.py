@@ -1,0 +1,19 @@
+"""A flow's passes, recorded once and then played without autograd's bookkeeping.
+
+Half of a small flow's training step is not arithmetic: autograd builds the same graph of some
+hundred nodes, step after step, and takes it apart again. A :class:`Player` writes down which
+operations one pass and its gradient consist of, below autograd, and plays them from then on as
+two TorchScript programs that are one node of autograd's graph. They are the same operations in
+the same order, and so yield the same numbers.
+
+>>> player = Player(flow)
+>>> for x in batches:
+...     with player:
+...         loss = -flow.log_prob(x).mean()
+...     loss.backward()
+"""
+
+from flowviz.flows.recording.player import MOST_KINDS, WARM_UP, Pass, Player
+from flowviz.flows.recording.recording import Recording
+
+__all__ = ["MOST_KINDS", "WARM_UP", "Pass", "Player", "Recording"]

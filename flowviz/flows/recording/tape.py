@@ -1,0 +1,145 @@
+"""Writing down operations, below autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+MOST_OPERATIONS = 5000
+"""Of one recording: longer ones take seconds to prepare."""
+
+aten = torch.ops.aten
+
+
+class Name(int):
+    """Stands for a tensor in what is written down: the tensor itself need not be kept."""
+
+
+class Operation(NamedTuple):
+    """One call, names in the place of tensors.
+
+    Attributes:
+        function: an operator of torch.
+        arguments, keywords: what it was called with.
+        results: the tensors that it returned.
+    """
+
+    function: Any
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    results: list[Name]
+
+
+class Tape(TorchDispatchMode):
+    """Writes down the operations within ``with tape:``.
+
+    Args:
+        inputs: tensors whose numbers may be others next time.
+
+    Attributes:
+        operations: so far.
+        inputs: their names.
+        constants: the tensors that were used but neither made on the tape nor given to it.
+        conditions: those of the inputs whose number was looked at, with that number.
+        reason: why the operations can be others next time; empty where they can't.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.operations: list[Operation] = []
+        self.constants: dict[Name, Tensor] = {}
+        self.conditions: list[tuple[Name, Any]] = []
+        self.reason = ""
+        self._names = WeakTensorKeyDictionary()
+        self._count = 0
+        self.inputs = [self.add(t) for t in inputs]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # The wrapper that keeps the compiler out would import it: two seconds and 80 MB.
+        return False
+
+    def add(self, made: Tensor) -> Name:
+        """The name of a tensor that has one or is new."""
+        if made not in self._names:
+            self._names[made] = Name(self._count)
+            self._count += 1
+        name: Name = self._names[made]
+        return name
+
+    def name(self, used: Tensor) -> Name:
+        """The name of a tensor; one that has none yet is a constant."""
+        if used not in self._names:
+            self.constants[self.add(used)] = used
+        name: Name = self._names[used]
+        return name
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, arguments: Any = (), keywords: Any = None
+    ) -> Any:
+        keywords = keywords or {}
+        result = function(*arguments, **keywords)
+        if self.reason:
+            return result
+        if function is aten._local_scalar_dense.default:
+            if (name := self.name(arguments[0])) in self.inputs:
+                self.conditions.append((name, result))
+            else:
+                self.reason = "the pass looks at its numbers"
+        elif torch.Tag.nondeterministic_seeded in function.tags:
+            self.reason = "the pass draws random numbers"
+        elif torch.Tag.data_dependent_output in function.tags or _picks(function, arguments):
+            self.reason = f"the shape of what {function} yields depends on the numbers"
+        elif len(self.operations) == MOST_OPERATIONS:
+            self.reason = f"the pass has more than {MOST_OPERATIONS} operations"
+        elif function is aten.detach.default:
+            self._names[result] = self.name(arguments[0])
+        else:
+            written = replaced(arguments, Tensor, self.name)
+            results = [self.add(t) for t in found(result, Tensor)]
+            named = {key: replaced(value, Tensor, self.name) for key, value in keywords.items()}
+            self.operations.append(Operation(function, written, named, results))
+        return result
+
+
+def taken(operations: Sequence[Operation], outputs: Iterable[Name]) -> list[Name]:
+    """What the operations and the outputs refer to but do not make, each once."""
+    made: set[Name] = set()
+    names: dict[Name, None] = {}
+    for operation in operations:
+        used = found((operation.arguments, *operation.keywords.values()), Name)
+        names.update(dict.fromkeys(name for name in used if name not in made))
+        made.update(operation.results)
+    names.update(dict.fromkeys(name for name in outputs if name not in made))
+    return list(names)
+
+
+def replaced(value: Any, kind: type, other: Callable[[Any], Any]) -> Any:
+    """An argument with ``other(x)`` for every x of that kind in it."""
+    if isinstance(value, kind):
+        return other(value)
+    if isinstance(value, list | tuple):
+        return type(value)(replaced(item, kind, other) for item in value)
+    return value
+
+
+def found(value: Any, kind: type) -> list[Any]:
+    """Everything of that kind in an argument or a result."""
+    if isinstance(value, kind):
+        return [value]
+    if isinstance(value, list | tuple):
+        return [x for item in value for x in found(item, kind)]
+    return []
+
+
+def _picks(function: Any, arguments: Sequence[Any]) -> bool:
+    """Whether the result's shape depends on the numbers; indices do so where they are masks."""
+    if torch.Tag.dynamic_output_shape not in function.tags:
+        return False
+    indexed = function.name().startswith("aten::index")
+    return not indexed or any(t.dtype == torch.bool for t in found(arguments[1], Tensor))
