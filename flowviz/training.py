@@ -108,9 +108,11 @@ class Trainer:
     """Gradient descent on an objective, one step at a time.
 
     The run is reproducible: same flow, objective and seed, same weights, the noise in estimated
-    log-determinants included. A loss or a gradient
-    that is not finite ends it: the weights go back to the last at which both were finite, and
-    the snapshot's ``failure`` says what happened.
+    log-determinants included. A loss or a gradient that is not finite ends it: the weights go
+    back to the last at which both were finite, and the snapshot's ``failure`` says what happened.
+
+    After a few steps the flow's passes are played from a recording wherever they can be, which
+    changes the time they take and no number (:class:`~flowviz.flows.recording.Player`).
 
     Args:
         flow: trained in place; put in training mode while a step runs and in evaluation mode

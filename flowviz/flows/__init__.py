@@ -10,6 +10,7 @@ from flowviz.flows import catalog
 from flowviz.flows.bijection import Bijection, Composition, Inverse, jacobian
 from flowviz.flows.check import Check, check
 from flowviz.flows.flow import Flow, Trace
+from flowviz.flows.recording import Player
 
 __all__ = [
     "Bijection",
@@ -17,6 +18,7 @@ __all__ = [
     "Composition",
     "Flow",
     "Inverse",
+    "Player",
     "Trace",
     "catalog",
     "check",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -50,6 +51,10 @@ class Flow(nn.Module):
             raise ValueError(
                 f"the base has dimension {base.dim}, the bijections {self.transform.dim}"
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy is played by nobody.
+        return {name: value for name, value in self.__dict__.items() if name != "player"}
 
     @property
     def dim(self) -> int:

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from flowviz.adam import Adam
-from flowviz.flows import catalog
-from flowviz.flows.recording import Player
+from flowviz.flows import Player, catalog
 
 HIDDEN, BINS, BOUND = 64, 8, 5.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Generator, Tensor, nn
+from torch.autograd import forward_ad
 
 from flowviz.adam import Adam
 from flowviz.flows import Bijection, Flow, catalog
-from flowviz.flows.distributions import StandardNormal
+from flowviz.flows.distributions import DiagonalNormal, GaussianMixture, StandardNormal
+from flowviz.flows.normalisation import BatchNorm
 from flowviz.flows.recording import MOST_KINDS, Player
 from flowviz.flows.recording import player as players
+from flowviz.objectives import reverse_kl
 from tests.engine.engine_checks import dims_of
 
 WARM_UP = 2
@@ -196,6 +200,83 @@ def test_gradients_to_the_points() -> None:
     assert torch.equal(torch.autograd.grad(played.sum(), x)[0], expected)
 
 
+@pytest.mark.parametrize("base", [DiagonalNormal(2), GaussianMixture(2)])
+@pytest.mark.parametrize("path_gradient", [False, True])
+def test_points_that_depend_on_the_parameters(base: nn.Module, path_gradient: bool) -> None:
+    """The gradient through the points must not be counted in the recording as well."""
+    flow = Flow(copy.deepcopy(base), small("real_nvp").bijections)
+    player = Player(flow)
+
+    def gradients() -> list[Tensor]:
+        flow.zero_grad()
+        reverse_kl(
+            flow,
+            lambda x: -x.square().sum(-1),
+            16,
+            path_gradient=path_gradient,
+            generator=Generator().manual_seed(0),
+        ).value.backward()
+        return [torch.zeros(()) if p.grad is None else p.grad for p in flow.parameters()]
+
+    expected = gradients()
+    for _ in range(WARM_UP + 2):
+        with player:
+            played = gradients()
+    assert player.recordings
+    for a, b in zip(played, expected, strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_pass_on_the_result_of_another() -> None:
+    flow, x = small("rq_spline_coupling"), points()
+    player = Player(flow)
+
+    def gradients() -> tuple[Tensor, ...]:
+        u, _ = flow.inverse(x)
+        y, logabsdet = flow(1.1 * u)
+        return torch.autograd.grad((y.square().mean() + logabsdet.mean()), list(flow.parameters()))
+
+    expected = gradients()
+    for _ in range(WARM_UP + 2):
+        with player:
+            played = gradients()
+    assert len(player.recordings) == 2
+    for a, b in zip(played, expected, strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def with_batch_norm() -> Flow:
+    first, second = small("real_nvp").bijections
+    flow = Flow(StandardNormal(2), [first, BatchNorm(2), second])
+    return flow.train()
+
+
+def test_buffers_that_move_between_a_pass_and_its_gradient() -> None:
+    def two_passes(flow: Flow, x: Tensor) -> Tensor:
+        return -flow.log_prob(x).mean() - flow.log_prob(2 * x).mean()
+
+    player = Player(flow := with_batch_norm())
+    played = trained(flow, two_passes, points(), player)
+    assert len(player.recordings) == 1
+    for a, b in zip(played, trained(with_batch_norm(), two_passes, points(), None), strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_second_derivatives_are_those_of_the_recorded_mode() -> None:
+    flow, x = with_batch_norm(), points().requires_grad_()
+    player = after_recording(flow, x)
+    expected = torch.autograd.grad(flow.log_prob(x).sum(), x)[0]
+    with player:
+        loss = flow.log_prob(x).sum()
+    before = {name: value.clone() for name, value in flow.named_buffers()}
+    flow.eval()
+    found = torch.autograd.grad(loss, x, create_graph=True)[0]
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert not any(module.training for module in flow.modules())
+    for name, value in flow.named_buffers():
+        assert torch.equal(value, before[name])
+
+
 @pytest.mark.parametrize("name", ["real_nvp", "rq_spline_autoregressive", "contractive"])
 def test_second_derivatives(name: str) -> None:
     flow, x = small(name).double(), points(8).double().requires_grad_()
@@ -280,6 +361,37 @@ def test_what_may_be_different_next_time_is_not_recorded(way: Callable[[Tensor],
         torch.manual_seed(0)
         assert torch.equal(played, flow.log_prob(sign * x))
     assert player.recordings == []
+
+
+def test_forward_mode_and_autocast_compute() -> None:
+    flow, x = small("real_nvp"), points()
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = flow.log_prob(x)
+    player = after_recording(flow, x)
+    with player:
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(x, torch.ones_like(x))
+            assert forward_ad.unpack_dual(flow.transform.inverse(dual)[1]).tangent is not None
+            assert forward_ad.unpack_dual(flow.inverse(dual)[1]).tangent is not None
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(flow.log_prob(x), expected)
+        torch.func.jvp(lambda x: flow.transform(x)[0], (x,), (x,))
+
+
+def test_players_within_players_and_copies() -> None:
+    flow, x = small("real_nvp"), points()
+    outer, inner = after_recording(flow, x), Player(flow)
+    with outer:
+        with inner:
+            assert flow.player is inner
+            twin = copy.deepcopy(flow)
+            assert twin.player is None
+        with pytest.raises(RuntimeError, match="on purpose"), outer:
+            raise RuntimeError("on purpose")
+        assert "Play" in flow.log_prob(x).grad_fn.name()
+    assert flow.player is None
+    assert torch.equal(twin.log_prob(x), flow.log_prob(x))
+    assert copy.deepcopy(outer).recordings == []
 
 
 def test_another_thread_computes() -> None:

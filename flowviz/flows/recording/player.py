@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from flowviz.flows.recording.recording import Recording, play, record
 
@@ -28,35 +30,48 @@ class Player:
     A pass is played where one alike was recorded: of the same method, shapes, dtypes and
     training flags, with gradients to the same tensors. Parameters and buffers are read anew each
     time, and may change in between. Everything else is computed as ever: passes without
-    gradients or on another device than the CPU, and those whose operations depend on the data (a
-    root found to a tolerance) or draw random numbers.
+    gradients, under a transform of ``torch.func``, in forward mode or under autocast, those on
+    another device than the CPU, and those whose operations depend on the data (a root found to a
+    tolerance) or draw random numbers.
 
     Args:
         flow: a :class:`~flowviz.flows.flow.Flow`, which asks its attribute ``player`` for its
-            passes. Its layers and their settings must stay as they are.
+            passes. Its base, its layers and their settings must stay as they are, and hooks on
+            layers are not called.
     """
 
     def __init__(self, flow: nn.Module) -> None:
+        if not isinstance(flow, nn.Module):
+            raise TypeError(f"a player takes a flow, got {type(flow).__name__}")
         self._flow = flow
         self._modules = list(flow.modules())
-        # Where the tensors are, not which: a functional call puts others in their places.
-        slots: dict[int, tuple[dict[str, Any], str]] = {}
+        # Where each tensor is, and not which it is: a functional call puts others in their places.
+        # One that two modules share is in two.
+        places: dict[int, list[_Place]] = {}
         for module in self._modules:
             for table in (module._parameters, module._buffers):
                 for name, value in table.items():
                     if value is not None:
-                        slots.setdefault(id(value), (table, name))
-        self._slots = list(slots.values())
+                        places.setdefault(id(value), []).append((table, name))
+        self._places = list(places.values())
+        self._first_places = [first for first, *_ in self._places]
         self._kinds: dict[tuple[Any, ...], _Kind] = {}
+        self._outer: list[tuple[Player | None, int | None]] = []
         self._thread: int | None = None
 
+    def __reduce__(self) -> tuple[type[Player], tuple[nn.Module]]:
+        # A copy, of a trainer or its like, makes recordings of its own.
+        return Player, (self._flow,)
+
     def __enter__(self) -> Player:
+        self._outer.append((self._flow.player, self._thread))  # type: ignore[arg-type]
         self._thread = threading.get_ident()
         object.__setattr__(self._flow, "player", self)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        object.__setattr__(self._flow, "player", None)
+        outer, self._thread = self._outer.pop()
+        object.__setattr__(self._flow, "player", outer)
 
     @property
     def recordings(self) -> list[Recording]:
@@ -65,17 +80,16 @@ class Player:
 
     def play(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """``run(z, context)``, from a recording where there is one; ``run`` is the flow's."""
-        if not (torch.is_grad_enabled() and z.device.type == "cpu"):
+        if not self._may_play(z):
             return run(z, context)
-        if threading.get_ident() != self._thread:
-            return run(z, context)
-        state = [table[name] for table, name in self._slots]
+        state = [table[name] for table, name in self._first_places]
         given = [z] if context is None else [z, context]
+        training = [module.training for module in self._modules]
         key = (
             run,
             *((t.shape, t.stride(), t.dtype) for t in given),
             *(t.requires_grad for t in (*given, *state)),
-            *(module.training for module in self._modules),
+            *training,
         )
         if key not in self._kinds:
             if len(self._kinds) == MOST_KINDS:
@@ -83,12 +97,50 @@ class Player:
             self._kinds[key] = _Kind()
         kind = self._kinds[key]
         kind.passes += 1
+        count = len(given)
+
+        def again(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+            """The pass on other tensors in the places of all that it may look at."""
+            with self._as(training, inputs[count:]):
+                return run(inputs[0], inputs[1] if count > 1 else None)
+
         if kind.passes == WARM_UP + 1:
-            result, kind.recording = record(run, given, state)
-            return result
-        if kind.recording is None or not kind.recording.holds(state):
+            kind.recording = record(again, [*given, *state])
+        if kind.recording is None or not kind.recording.holds([*given, *state]):
             return run(z, context)
-        return play(kind.recording, run, given, state)
+        return play(kind.recording, again, [*given, *state])
+
+    def _may_play(self, z: Tensor) -> bool:
+        return (
+            torch.is_grad_enabled()
+            and z.device.type == "cpu"
+            and threading.get_ident() == self._thread
+            and torch._C._functorch.peek_interpreter_stack() is None
+            and forward_ad._current_level < 0
+            and not torch.is_autocast_enabled("cpu")
+        )
+
+    @contextmanager
+    def _as(self, training: Sequence[bool], state: Sequence[Tensor]) -> Iterator[None]:
+        """The flow with these flags and tensors."""
+        own = [table[name] for table, name in self._first_places]
+        flags = [module.training for module in self._modules]
+        self._put(training, state)
+        try:
+            yield
+        finally:
+            self._put(flags, own)
+
+    def _put(self, training: Sequence[bool], state: Sequence[Tensor]) -> None:
+        for module, flag in zip(self._modules, training, strict=True):
+            object.__setattr__(module, "training", flag)
+        for places, tensor in zip(self._places, state, strict=True):
+            for table, name in places:
+                table[name] = tensor
+
+
+_Place = tuple[dict[str, Any], str]
+"""A module's table of tensors, and a name in it."""
 
 
 @dataclass

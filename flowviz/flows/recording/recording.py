@@ -10,17 +10,28 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from flowviz.flows.recording.tape import Name, Operation, Tape, found, replaced, taken
+from flowviz.flows.recording.tape import (
+    Name,
+    Operation,
+    Tape,
+    Unsteady,
+    found,
+    replaced,
+    taken,
+)
 
 Program = Callable[..., tuple[Tensor, ...]]
+
+Pass = Callable[..., tuple[Tensor, Tensor]]
+"""Takes all that it looks at: points, the context where there is one, then the flow's tensors."""
 
 
 class Recording:
     """The operations of one pass and of its gradient, as two programs.
 
-    The first takes the pass's inputs (points, context, then the flow's tensors) to its outputs and
-    to whatever the second needs of what lies between; the second takes that, what it needs of the
-    inputs, and the gradients to the outputs, to the gradients to the inputs.
+    The first takes the pass's inputs to its outputs and to whatever the second needs of what lies
+    between; the second takes that, what it needs of the inputs, and the gradients to the outputs,
+    to the gradients to the inputs.
 
     Args:
         tape: what was recorded; its first ``middle`` operations are the pass's, the others its
@@ -59,66 +70,54 @@ class Recording:
         self.constants = [tape.constants[name] for name in constants]
         self.later_constants = [tape.constants[name] for name in later]
         self.conditions = [(places[name], number) for name, number in tape.conditions]
-        # On copies: the pass itself may have moved a buffer, and has done so already.
-        copies = [t.detach().clone() for t in inputs]
-        examples = [*copies, *(t.clone() for t in self.constants)]
+        examples = [t.detach().clone() for t in (*inputs, *self.constants)]
         self.pass_ = _program(pass_, [*tape.inputs, *constants], examples, [*ends, *between])
         with torch.no_grad():
             kept = run(self.pass_, *examples)[len(outputs) :]
-        examples = [*kept, *(copies[place] for place in self.needed_inputs)]
+        examples = [*kept, *(examples[place] for place in self.needed_inputs)]
         examples += [t.clone() for t in (*self.later_constants, *upstream)]
         self.gradient = _program(gradient, [*between, *used, *later, *starts], examples, wanted)
 
-    def holds(self, state: Sequence[Tensor]) -> bool:
-        """Whether the flags that the pass looked at, among the flow's tensors, are as they were."""
-        first = len(self.has_gradient) - len(state)
-        return all(state[place - first].item() == value for place, value in self.conditions)
+    def holds(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether the flags that the pass looked at are as they were."""
+        return all(inputs[place].item() == value for place, value in self.conditions)
 
 
-def record(
-    run: Callable[..., tuple[Tensor, Tensor]], given: Sequence[Tensor], state: Sequence[Tensor]
-) -> tuple[tuple[Tensor, Tensor], Recording | None]:
-    """``run(*given)``, and its recording unless its operations can be others next time.
+def record(pass_: Pass, inputs: Sequence[Tensor]) -> Recording | None:
+    """What ``pass_(*inputs)`` consists of; None where that can be something else next time.
 
-    Args:
-        run: takes the points and, where there is one, the context.
-        given: what it takes.
-        state: the tensors that it may look at.
+    The pass is made on copies: whatever it moves stays where it is, and where the inputs come
+    from, which may be the flow itself, is not recorded with it.
     """
-    inputs = [*given, *state]
-    tape = Tape(inputs)
-    with tape:
-        outputs = run(*given, *[None] * (2 - len(given)))
-    ends = [t for t in outputs if t.requires_grad]
-    if tape.reason or not ends:
-        return outputs, None
-    middle = len(tape.operations)
-    upstream = [torch.ones_like(t) for t in ends]
-    wanted = [t for t in inputs if t.requires_grad]
-    seed = _Seed.apply(upstream, *ends)
-    with tape:
-        gradients = torch.autograd.grad(seed, wanted, retain_graph=True, allow_unused=True)
-    if tape.reason:
-        return outputs, None
-    in_turn = iter(gradients)
-    to_inputs = [next(in_turn) if t.requires_grad else None for t in inputs]
+    copies = [t.detach().clone().requires_grad_(t.requires_grad) for t in inputs]
+    tape = Tape(copies)
     try:
-        recording = Recording(tape, middle, inputs, outputs, upstream, to_inputs)
+        with tape:
+            outputs = pass_(*copies)
+        ends = [t for t in outputs if t.requires_grad]
+        if not ends:
+            return None
+        middle = len(tape.operations)
+        upstream = [torch.ones_like(t) for t in ends]
+        wanted = [t for t in copies if t.requires_grad]
+        seed = _Seed.apply(upstream, *ends)
+        with tape:
+            gradients = torch.autograd.grad(seed, wanted, allow_unused=True)
+        in_turn = iter(gradients)
+        to_inputs = [next(in_turn) if t.requires_grad else None for t in copies]
+        recording = Recording(tape, middle, copies, outputs, upstream, to_inputs)
+    except Unsteady:
+        return None
     except RuntimeError:
-        # An operation that TorchScript has no name for.
-        return outputs, None
+        # TorchScript has no name for an operation; or the pass itself fails, and will say so.
+        return None
     _keep_freed_memory()
-    return outputs, recording
+    return recording
 
 
-def play(
-    recording: Recording,
-    run: Callable[..., tuple[Tensor, Tensor]],
-    given: Sequence[Tensor],
-    state: Sequence[Tensor],
-) -> tuple[Tensor, Tensor]:
-    """What ``run(*given)`` yields; the arguments are those of :func:`record`."""
-    played: tuple[Tensor, Tensor] = _Play.apply(recording, run, len(given), *given, *state)
+def play(recording: Recording, pass_: Pass, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """What ``pass_(*inputs)`` yields, by its recording."""
+    played: tuple[Tensor, Tensor] = _Play.apply(recording, pass_, *inputs)
     return played
 
 
@@ -142,22 +141,21 @@ class _Play(Function):
     """A recorded pass as one node of autograd's graph."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        recording: Recording,
-        run_again: Callable[..., tuple[Tensor, Tensor]],
-        given: int,
-        *inputs: Tensor,
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, recording: Recording, pass_: Pass, *inputs: Tensor) -> tuple[Tensor, ...]:
         # Detached: what wants a gradient is not the program's concern.
         results = run(recording.pass_, *(t.detach() for t in inputs), *recording.constants)
         count = len(recording.differentiable)
-        ctx.save_for_backward(*inputs)
         # What lies between can hold on to the outputs (as their views do), and must not be held
         # by them: hence the outputs are others, of the same memory.
         outputs = tuple(t.detach() for t in results[:count])
-        ctx.recording, ctx.run_again, ctx.given = recording, run_again, given
-        ctx.between = results[count:]
+        ctx.recording, ctx.pass_ = recording, pass_
+        # A buffer may have moved until the gradient is asked for: it is kept only where needed.
+        kept = [
+            t if t.requires_grad or i in recording.needed_inputs else None
+            for i, t in enumerate(inputs)
+        ]
+        ctx.moving = [t if k is None else None for t, k in zip(inputs, kept, strict=True)]
+        ctx.save_for_backward(*kept, *results[count:])
         ctx.mark_non_differentiable(
             *(t for t, moves in zip(outputs, recording.differentiable, strict=True) if not moves)
         )
@@ -165,7 +163,9 @@ class _Play(Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        recording, inputs = ctx.recording, ctx.saved_tensors
+        recording = ctx.recording
+        count = len(recording.has_gradient)
+        inputs, between = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
         moves = recording.differentiable
         upstream = tuple(g.contiguous() for g, m in zip(upstream, moves, strict=True) if m)
         if torch.is_grad_enabled():
@@ -173,20 +173,22 @@ class _Play(Function):
         else:
             needed = (inputs[place] for place in recording.needed_inputs)
             constants = recording.later_constants
-            gradients = run(recording.gradient, *ctx.between, *needed, *constants, *upstream)
+            gradients = run(recording.gradient, *between, *needed, *constants, *upstream)
         in_turn = iter(gradients)
-        return (None, None, None, *(next(in_turn) if h else None for h in recording.has_gradient))
+        return (None, None, *(next(in_turn) if h else None for h in recording.has_gradient))
 
 
 def _differentiably(
-    ctx: Any, inputs: Sequence[Tensor], upstream: Sequence[Tensor]
+    ctx: Any, inputs: Sequence[Tensor | None], upstream: Sequence[Tensor]
 ) -> tuple[Tensor, ...]:
     """The gradients as functions of the inputs, by the pass that was recorded."""
-    outputs = ctx.run_again(*inputs[: ctx.given], *[None] * (2 - ctx.given))
+    # Copies of what may move: it has moved in this pass already.
+    whole = [m.clone() if k is None else k for k, m in zip(inputs, ctx.moving, strict=True)]
+    outputs = ctx.pass_(*whole)
     moves, has = ctx.recording.differentiable, ctx.recording.has_gradient
     return torch.autograd.grad(
         [t for t, m in zip(outputs, moves, strict=True) if m],
-        [t for t, h in zip(inputs, has, strict=True) if h],
+        [t for t, h in zip(whole, has, strict=True) if h],
         upstream,
         create_graph=True,
     )

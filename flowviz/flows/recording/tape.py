@@ -35,8 +35,15 @@ class Operation(NamedTuple):
     results: list[Name]
 
 
+class Unsteady(Exception):
+    """The operations can be others next time."""
+
+
 class Tape(TorchDispatchMode):
     """Writes down the operations within ``with tape:``.
+
+    Raises :class:`Unsteady` before an operation that looks at numbers, draws random ones, or
+    yields a shape that depends on them.
 
     Args:
         inputs: tensors whose numbers may be others next time.
@@ -46,7 +53,6 @@ class Tape(TorchDispatchMode):
         inputs: their names.
         constants: the tensors that were used but neither made on the tape nor given to it.
         conditions: those of the inputs whose number was looked at, with that number.
-        reason: why the operations can be others next time; empty where they can't.
     """
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
@@ -54,7 +60,6 @@ class Tape(TorchDispatchMode):
         self.operations: list[Operation] = []
         self.constants: dict[Name, Tensor] = {}
         self.conditions: list[tuple[Name, Any]] = []
-        self.reason = ""
         self._names = WeakTensorKeyDictionary()
         self._count = 0
         self.inputs = [self.add(t) for t in inputs]
@@ -83,27 +88,27 @@ class Tape(TorchDispatchMode):
         self, function: Any, types: Any, arguments: Any = (), keywords: Any = None
     ) -> Any:
         keywords = keywords or {}
-        result = function(*arguments, **keywords)
-        if self.reason:
-            return result
         if function is aten._local_scalar_dense.default:
-            if (name := self.name(arguments[0])) in self.inputs:
-                self.conditions.append((name, result))
-            else:
-                self.reason = "the pass looks at its numbers"
-        elif torch.Tag.nondeterministic_seeded in function.tags:
-            self.reason = "the pass draws random numbers"
-        elif torch.Tag.data_dependent_output in function.tags or _picks(function, arguments):
-            self.reason = f"the shape of what {function} yields depends on the numbers"
-        elif len(self.operations) == MOST_OPERATIONS:
-            self.reason = f"the pass has more than {MOST_OPERATIONS} operations"
-        elif function is aten.detach.default:
+            name = self.name(arguments[0])
+            if name not in self.inputs:
+                raise Unsteady("the pass looks at its numbers")
+            number = function(*arguments)
+            self.conditions.append((name, number))
+            return number
+        if torch.Tag.nondeterministic_seeded in function.tags:
+            raise Unsteady("the pass draws random numbers")
+        if torch.Tag.data_dependent_output in function.tags or _picks(function, arguments):
+            raise Unsteady(f"the shape of what {function} yields depends on the numbers")
+        if len(self.operations) == MOST_OPERATIONS:
+            raise Unsteady(f"the pass has more than {MOST_OPERATIONS} operations")
+        result = function(*arguments, **keywords)
+        if function is aten.detach.default:
             self._names[result] = self.name(arguments[0])
-        else:
-            written = replaced(arguments, Tensor, self.name)
-            results = [self.add(t) for t in found(result, Tensor)]
-            named = {key: replaced(value, Tensor, self.name) for key, value in keywords.items()}
-            self.operations.append(Operation(function, written, named, results))
+            return result
+        written = replaced(arguments, Tensor, self.name)
+        named = {key: replaced(value, Tensor, self.name) for key, value in keywords.items()}
+        results = [self.add(t) for t in found(result, Tensor)]
+        self.operations.append(Operation(function, written, named, results))
         return result
 
 
