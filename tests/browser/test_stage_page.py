@@ -665,6 +665,16 @@ def test_it_fits(
 # ---- taking it away -----------------------------------------------------------------------------
 
 
+def test_files_are_named_after_what_is_shown(show: Any) -> None:
+    described = "Density after 1,500 steps of forward KL on Two moons, whose contours are drawn"
+    page = show(Stage(dot((0, 0)), window=WINDOW, description=described))
+    for button, ending in (("picture as PNG", "png"), ("page that plays", "html")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).click()
+        name = "density-after-1-500-steps-of-forward-kl-on-two-moons"
+        assert download.value.suggested_filename == f"{name}.{ending}"
+
+
 def test_the_png_is_the_picture(show: Any, tmp_path: Path) -> None:
     page = show(Stage(dot((0, 0)), window=WINDOW, title="One dot"))
     with page.expect_download() as download:

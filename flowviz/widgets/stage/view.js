@@ -519,11 +519,17 @@ export class StageView {
       position: this.player.position, names: this.get("state_names"),
       stretches: this.get("stretches"), theme: this.theme, tables: this.tables,
     });
-    download(blob, fileName(this.get("title"), "png"));
+    download(blob, this.fileName("png"));
   }
 
   saveHtml() {
     const page = new Blob([standalonePage(this.model)], { type: "text/html" });
-    download(page, fileName(this.get("title"), "html"));
+    download(page, this.fileName("html"));
+  }
+
+  /** After the title, or after the first clause of what is said of the picture. */
+  fileName(ending) {
+    const [clause] = this.get("description").split(/[.,:;] /);
+    return fileName(this.get("title") || clause, ending);
   }
 }
