@@ -81,7 +81,11 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
         with player:
             return flow.log_prob(x)
 
-    contender = in_torch(flow, log_prob, flow.sample, Adam, rate)
+    def sample(n: int) -> Tensor:
+        with player:
+            return flow.sample(n)
+
+    contender = in_torch(flow, log_prob, sample, Adam, rate)
     contender.plays = lambda: bool(player.recordings)
     return contender
 

@@ -28,11 +28,11 @@ class Player:
     """Within ``with player:`` the flow's passes are recorded and played, on this thread.
 
     A pass is played where one alike was recorded: of the same method, shapes, dtypes and
-    training flags, with gradients to the same tensors. Parameters and buffers are read anew each
-    time, and may change in between. Everything else is computed as ever: passes without
-    gradients, under a transform of ``torch.func``, in forward mode or under autocast, those on
-    another device than the CPU, and those whose operations depend on the data (a root found to a
-    tolerance) or draw random numbers.
+    training flags, with gradients to the same tensors or without. Parameters and buffers are read
+    anew each time, and may change in between. Everything else is computed as ever: passes under a
+    transform of ``torch.func``, in forward mode or under autocast, those on another device than
+    the CPU, and those whose operations depend on the data (a root found to a tolerance) or draw
+    random numbers.
 
     Args:
         flow: a :class:`~flowviz.flows.flow.Flow`, which asks its attribute ``player`` for its
@@ -87,6 +87,7 @@ class Player:
         training = [module.training for module in self._modules]
         key = (
             run,
+            torch.is_grad_enabled(),
             *((t.shape, t.stride(), t.dtype) for t in given),
             *(t.requires_grad for t in (*given, *state)),
             *training,
@@ -112,8 +113,7 @@ class Player:
 
     def _may_play(self, z: Tensor) -> bool:
         return (
-            torch.is_grad_enabled()
-            and z.device.type == "cpu"
+            z.device.type == "cpu"
             and threading.get_ident() == self._thread
             and torch._C._functorch.peek_interpreter_stack() is None
             and forward_ad._current_level < 0

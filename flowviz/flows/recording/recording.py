@@ -31,7 +31,7 @@ class Recording:
 
     The first takes the pass's inputs to its outputs and to whatever the second needs of what lies
     between; the second takes that, what it needs of the inputs, and the gradients to the outputs,
-    to the gradients to the inputs.
+    to the gradients to the inputs. A pass without gradients is the first program alone.
 
     Args:
         tape: what was recorded; its first ``middle`` operations are the pass's, the others its
@@ -72,6 +72,8 @@ class Recording:
         self.conditions = [(places[name], number) for name, number in tape.conditions]
         examples = [t.detach().clone() for t in (*inputs, *self.constants)]
         self.pass_ = _program(pass_, [*tape.inputs, *constants], examples, [*ends, *between])
+        if not wanted:
+            return
         with torch.no_grad():
             kept = run(self.pass_, *examples)[len(outputs) :]
         examples = [*kept, *(examples[place] for place in self.needed_inputs)]
@@ -94,17 +96,19 @@ def record(pass_: Pass, inputs: Sequence[Tensor]) -> Recording | None:
     try:
         with tape:
             outputs = pass_(*copies)
-        ends = [t for t in outputs if t.requires_grad]
-        if not ends:
-            return None
         middle = len(tape.operations)
+        ends = [t for t in outputs if t.requires_grad]
         upstream = [torch.ones_like(t) for t in ends]
-        wanted = [t for t in copies if t.requires_grad]
-        seed = _Seed.apply(upstream, *ends)
-        with tape:
-            gradients = torch.autograd.grad(seed, wanted, allow_unused=True)
-        in_turn = iter(gradients)
-        to_inputs = [next(in_turn) if t.requires_grad else None for t in copies]
+        to_inputs: list[Tensor | None] = [None] * len(copies)
+        if ends:
+            wanted = [place for place, t in enumerate(copies) if t.requires_grad]
+            seed = _Seed.apply(upstream, *ends)
+            with tape:
+                gradients = torch.autograd.grad(
+                    seed, [copies[place] for place in wanted], allow_unused=True
+                )
+            for place, gradient in zip(wanted, gradients, strict=True):
+                to_inputs[place] = gradient
         recording = Recording(tape, middle, copies, outputs, upstream, to_inputs)
     except Unsteady:
         return None
@@ -117,8 +121,11 @@ def record(pass_: Pass, inputs: Sequence[Tensor]) -> Recording | None:
 
 def play(recording: Recording, pass_: Pass, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """What ``pass_(*inputs)`` yields, by its recording."""
-    played: tuple[Tensor, Tensor] = _Play.apply(recording, pass_, *inputs)
-    return played
+    if any(recording.has_gradient):
+        state, logs = _Play.apply(recording, pass_, *inputs)
+    else:
+        state, logs = run(recording.pass_, *inputs, *recording.constants)
+    return state, logs
 
 
 class _Seed(Function):
