@@ -31,11 +31,13 @@ def flow_matching(target: Sampler, batch: int = 512) -> Objective:
     Returns:
         An objective for :class:`~flowviz.training.Trainer`; its values are squared speeds and no
         nats, and do not go to 0. It raises ValueError for a flow that is not one single
-        continuous-time layer, or that takes a context.
+        continuous-time layer, or that takes a context, and for draws of another shape.
 
     Raises:
+        TypeError: ``target`` has no method ``sample``.
         ValueError: ``batch`` is less than 1.
     """
+    arguments.method("target", target, "sample", "targets.make('two_moons')")
     arguments.whole("batch", batch, 1)
 
     def objective(flow: Flow, generator: Generator) -> Estimate:
@@ -51,6 +53,8 @@ def flow_matching(target: Sampler, batch: int = 512) -> Objective:
         like = flow.like
         u = flow.base.sample(batch, generator)
         x = target.sample(batch, generator, like.device, like.dtype)
+        if x.shape != u.shape:
+            raise ValueError(f"the target must draw {list(u.shape)}, got {list(x.shape)}")
         t = torch.rand(batch, 1, generator=generator, device=like.device, dtype=like.dtype)
         velocity = layers[0].network.velocity(t, torch.lerp(u, x, t))
         return Estimate.of((velocity - (x - u)).square().mean(-1))

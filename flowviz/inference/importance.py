@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,25 +48,37 @@ class ImportanceSample:
 
         Args:
             function: f, ``[N, D] -> [N]``.
+
+        Raises:
+            ValueError: the values have another shape.
         """
-        weights, values = self.weights(), function(self.x)
+        weights, values = self.weights(), self._values(function)
         mean = (weights * values).sum()
         return Estimate(mean, (weights * (values - mean)).square().sum().sqrt())
 
     def running(self, function: Function) -> tuple[Tensor, Tensor]:
-        """The estimate from the first 1, 2, …, N draws and its standard errors, both ``[N]``."""
-        weights = torch.exp(self.log_weights - self.log_weights.max())
-        values = function(self.x)
-        total = weights.cumsum(0).clamp_min(torch.finfo(weights.dtype).tiny)
-        mean = (weights * values).cumsum(0) / total
+        """The estimate from the first 1, 2, …, N draws and its standard errors, both ``[N]``.
+
+        NaN as long as no draw has had a weight. Raises as :meth:`expectation`.
+        """
+        values, log_w = self._values(function).double(), self.log_weights.double()
+        # Sums of logarithms, which do not underflow before a large weight: of f from its least
+        # value on, as a logarithm has no sign.
+        least = values.min()
+        log_f = (values - least).log()
+        log_total = log_w.logcumsumexp(0)
+
+        def ratio(power: int, moment: Tensor) -> Tensor:
+            return torch.exp((power * log_w + moment).logcumsumexp(0) - power * log_total)
+
+        mean = ratio(1, log_f)
         # Σ w² (f − m)² for the running m, from three sums.
-        squares = weights.square()
         spread = (
-            (squares * values.square()).cumsum(0)
-            - 2 * mean * (squares * values).cumsum(0)
-            + mean.square() * squares.cumsum(0)
+            ratio(2, 2 * log_f)
+            - 2 * mean * ratio(2, log_f)
+            + mean.square() * ratio(2, torch.zeros_like(log_f))
         )
-        return mean, spread.clamp_min(0).sqrt() / total
+        return (least + mean).to(self.x), spread.clamp_min(0).sqrt().to(self.x)
 
     def effective_sample_size(self) -> float:
         """(Σ w)² / Σ w²: N for equal weights, 1 where one draw has them all (Kong 1992)."""
@@ -80,6 +93,10 @@ class ImportanceSample:
         arguments.whole("n", n, 1)
         index = torch.multinomial(self.weights(), n, replacement=True, generator=generator)
         return self.x[index]
+
+    def _values(self, function: Function) -> Tensor:
+        arguments.function("function", function)
+        return arguments.values("function", function(self.x), self.x)
 
 
 @torch.no_grad()
@@ -100,7 +117,7 @@ def importance_sampling(
         generator: of the draws.
 
     Raises:
-        ValueError: n < 2, the values have another shape, or p̃ is 0 or NaN at every draw.
+        ValueError: n < 2, the values have another shape, p̃ is 0 at every draw, or ∞ or NaN at any.
     """
     return ImportanceSample(*_weighted_draws(flow, log_density, n, context, generator))
 
@@ -141,8 +158,19 @@ def _weighted_draws(
     arguments.function("log_density", log_density)
     x, log_q = flow.rsample_and_log_prob(arguments.whole("n", n, 2), context, generator)
     log_w = arguments.values("log_density", log_density(x), x) - log_q
-    if log_w.isnan().any():
-        raise ValueError(f"log_density is NaN at {int(log_w.isnan().sum())} of {len(x)} draws")
-    if not (log_w > -torch.inf).any():
+    if highest_weight(log_w) == -math.inf:
         raise ValueError(f"log_density is −∞ at all {len(x)} draws: the proposal misses the target")
     return x, log_w
+
+
+def highest_weight(log_w: Tensor) -> float:
+    """The largest of the log-weights ``[N]``.
+
+    Raises:
+        ValueError: one is NaN or +∞.
+    """
+    highest = float(log_w.detach().max())
+    if not highest < math.inf:
+        name, bad = ("NaN", log_w.isnan()) if math.isnan(highest) else ("+∞", log_w.isposinf())
+        raise ValueError(f"log_density is {name} at {int(bad.sum())} of {len(log_w)} draws")
+    return highest

@@ -21,15 +21,23 @@ class Simulator:
         prior: ``(n, generator) -> θ [n, P]``.
         simulate: ``(θ [n, P], generator) -> x [n, X]``.
         about: one sentence on what it is.
+
+    Raises:
+        TypeError: ``prior`` or ``simulate`` is not a function, or ``about`` not a text.
     """
 
     prior: Callable[[int, Generator | None], Tensor]
     simulate: Callable[[Tensor, Generator | None], Tensor]
     about: str
 
+    def __post_init__(self) -> None:
+        arguments.function("prior", self.prior)
+        arguments.function("simulate", self.simulate)
+        arguments.instance("about", self.about, str)
+
     def draw(self, n: int, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
-        """``n`` pairs θ ``[n, P]``, x ``[n, X]`` of the joint distribution."""
-        θ = self.prior(n, generator)
+        """``n`` pairs θ ``[n, P]``, x ``[n, X]`` of the joint distribution, n ≥ 0."""
+        θ = self.prior(arguments.whole("n", n, 0), generator)
         return θ, self.simulate(θ, generator)
 
 
@@ -45,7 +53,8 @@ class NeuralPosterior(nn.Module):
         generator: of the batch that sets the scales.
 
     Raises:
-        ValueError: the flow's sizes are not those of the simulator.
+        TypeError: the simulator's draws are not floating-point tensors.
+        ValueError: they are not tables, or the flow's sizes are not those of the simulator.
     """
 
     location: Tensor
@@ -59,6 +68,8 @@ class NeuralPosterior(nn.Module):
         super().__init__()
         arguments.instance("flow", flow, Flow)
         θ, x = arguments.instance("simulator", simulator, Simulator).draw(1000, generator)
+        arguments.array("the simulator's θ", θ, "[n, P]")
+        arguments.array("the simulator's x", x, "[n, X]")
         if (flow.dim, flow.context) != (θ.shape[-1], x.shape[-1]):
             raise ValueError(
                 f"the simulator has {θ.shape[-1]} parameters and {x.shape[-1]} observations; "
@@ -82,14 +93,22 @@ class NeuralPosterior(nn.Module):
         return loss
 
     def log_prob(self, θ: Tensor, x: Tensor) -> Tensor:
-        """log q(θ | x), ``[..., P]`` and ``[..., X]`` (or ``[X]``) to ``[...]``."""
+        """log q(θ | x), ``[..., P]`` and ``[..., X]`` (or ``[X]``) to ``[...]``.
+
+        Raises:
+            TypeError: one of them is not a floating-point tensor.
+            ValueError: it has another width.
+        """
+        arguments.wide("θ", θ, self.flow.dim)
         standard = (θ - self.location) / self.scale
         return self.flow.log_prob(standard, self._context(x)) - self.scale.log().sum()
 
     @torch.no_grad()
     def sample(self, n: int, x: Tensor, generator: Generator | None = None) -> Tensor:
-        """``n`` draws ``[n, P]`` of q(θ | x) for one observation ``x [X]``."""
-        return self.location + self.scale * self.flow.sample(n, self._context(x), generator)
+        """``n`` draws ``[n, P]`` of q(θ | x) for one observation ``x [X]``. Raises as above."""
+        return self.location + self.scale * self.flow.sample(
+            arguments.whole("n", n, 0), self._context(x), generator
+        )
 
     @torch.no_grad()
     def ranks(
@@ -99,7 +118,12 @@ class NeuralPosterior(nn.Module):
 
         Uniform where the posterior is right (simulation-based calibration, Talts, Betancourt,
         Simpson, Vehtari & Gelman 2018).
+
+        Raises:
+            ValueError: ``tests`` or ``draws`` is less than 1.
         """
+        arguments.whole("tests", tests, 1)
+        arguments.whole("draws", draws, 1)
         θ, x = self.simulator.draw(tests, generator)
         context = self._context(x).repeat_interleave(draws, 0)
         sample = self.flow.sample(tests * draws, context, generator)
@@ -107,7 +131,7 @@ class NeuralPosterior(nn.Module):
         return (sample < θ.unsqueeze(1)).sum(1)
 
     def _context(self, x: Tensor) -> Tensor:
-        return (x - self.data_location) / self.data_scale
+        return (arguments.wide("x", x, self.flow.context) - self.data_location) / self.data_scale
 
 
 def two_moons_simulator() -> Simulator:

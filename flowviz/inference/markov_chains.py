@@ -110,7 +110,7 @@ def hmc(
             time: a trajectory of a whole period would end where it began (Neal 2011).
 
     Raises:
-        ValueError: a setting out of range, or log p̃ not finite at the start.
+        ValueError: a setting out of range, or log p̃ not finite at the start, or without gradient.
     """
     arguments.whole("leapfrog", leapfrog, 1)
 
@@ -120,6 +120,8 @@ def hmc(
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             value = counted(x)
+            if not value.requires_grad:
+                raise ValueError("hmc needs the gradient of log_density, whose values carry none")
             return value.detach(), torch.autograd.grad(value.sum(), x)[0]
 
     def propose(x: Tensor, log_p: Tensor, ε: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -144,13 +146,16 @@ def pulled_back(flow: Flow, log_density: LogDensity) -> LogDensity:
 
     Where the flow fits, this is nearly p_u itself, and any sampler moves freely in it (Hoffman
     et al. 2019). Run a sampler on it, then take the chains to the data by :func:`pushed_forward`.
+
+    Raises:
+        ValueError: when called, if ``log_density`` yields another shape than ``[C]``.
     """
     arguments.instance("flow", flow, Flow)
     arguments.function("log_density", log_density)
 
     def log_density_of_u(u: Tensor) -> Tensor:
         x, logabsdet = flow(u)
-        return log_density(x) + logabsdet
+        return arguments.values("log_density", log_density(x), x) + logabsdet
 
     return log_density_of_u
 

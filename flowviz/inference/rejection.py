@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from flowviz import arguments
 from flowviz.flows.flow import Flow
+from flowviz.inference.importance import highest_weight
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def rejection_sampling(
         generator: of all draws.
 
     Raises:
-        ValueError: a setting out of range, or values that are NaN or of another shape.
+        ValueError: a setting out of range, values that are NaN, +∞ or of another shape, or −∞ at
+            every proposal.
     """
     arguments.instance("flow", flow, Flow)
     arguments.function("log_density", log_density)
@@ -73,14 +75,12 @@ def rejection_sampling(
     else:
         raise ValueError(f"log_envelope must be a finite number, got {log_envelope!r}")
     kept: list[Tensor] = []
-    count, proposals, raised = 0, 0, 0
+    count, proposals, raised, seen = 0, 0, 0, -math.inf
     while count < n and proposals < max_proposals:
         x, log_q = flow.rsample_and_log_prob(batch, generator=generator)
-        log_p = arguments.values("log_density", log_density(x), x)
-        if log_p.isnan().any():
-            raise ValueError(f"log_density is NaN at {int(log_p.isnan().sum())} of {batch} draws")
-        log_w = log_p - log_q
-        highest = float(log_w.max())
+        log_w = arguments.values("log_density", log_density(x), x) - log_q
+        highest = highest_weight(log_w)
+        seen = max(seen, highest)
         if highest > log_m:
             raised += bool(proposals) or log_envelope is not None
             keep = torch.exp(torch.tensor(log_m - highest))
@@ -89,6 +89,10 @@ def rejection_sampling(
         kept.append(x[_uniform(x, generator) < torch.exp(log_w - log_m)])
         count = sum(map(len, kept))
         proposals += batch
+    if seen == -math.inf:
+        raise ValueError(
+            f"log_density is −∞ at all {proposals} draws: the proposal misses the target"
+        )
     return RejectionSample(torch.cat(kept)[:n], proposals, count / proposals, log_m, raised)
 
 

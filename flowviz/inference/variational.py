@@ -27,7 +27,8 @@ class VAE(nn.Module):
         decoder: m, ``[..., Z] -> [..., X]``; a network by default.
 
     Raises:
-        ValueError: the posterior takes no context.
+        TypeError: ``decoder`` is not a module.
+        ValueError: the posterior takes no context, or a size is less than 1.
     """
 
     def __init__(
@@ -40,15 +41,26 @@ class VAE(nn.Module):
         super().__init__()
         if arguments.instance("posterior", posterior, Flow).context == 0:
             raise ValueError("the posterior must be a conditional flow, made with context ≥ 1")
+        if decoder is not None:
+            arguments.instance("decoder", decoder, nn.Module)
+        self.data_dim = arguments.whole("data_dim", data_dim, 1)
         self.posterior = posterior
         self.encoder = MLP(data_dim, posterior.context, hidden)
         self.decoder = MLP(posterior.dim, data_dim, hidden) if decoder is None else decoder
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x, z), ``[..., X]`` and ``[..., Z]`` to ``[...]``."""
+        """log p(x, z), ``[..., X]`` and ``[..., Z]`` to ``[...]``.
+
+        Raises:
+            TypeError: one of them is not a floating-point tensor.
+            ValueError: it has another width, or what the decoder makes of z has.
+        """
+        arguments.wide("x", x, self.data_dim)
+        arguments.wide("z", z, self.posterior.dim)
+        mean = arguments.wide("the decoder's output", self.decoder(z), self.data_dim)
         prior = _normal_log_prob(z, torch.zeros_like(z), z.new_zeros(()))
-        return prior + _normal_log_prob(x, self.decoder(z), self.log_scale)
+        return prior + _normal_log_prob(x, mean, self.log_scale)
 
     def elbo(self, x: Tensor, generator: Generator | None = None) -> Estimate:
         """E_q[log p(x, z) − log q(z | x)] ≤ log p(x), a mean over ``x [N, X]``, one z each."""
@@ -69,6 +81,7 @@ class VAE(nn.Module):
         Burda, Grosse & Salakhutdinov 2016.
         """
         arguments.whole("draws", draws, 1)
+        arguments.wide("x", x, self.data_dim)
         repeated = x.expand(draws, *x.shape).reshape(-1, x.shape[-1])
         log_weights, _ = self._log_weights(repeated, generator)
         return torch.logsumexp(log_weights.reshape(draws, -1), 0) - math.log(draws)
@@ -76,11 +89,13 @@ class VAE(nn.Module):
     @torch.no_grad()
     def infer(self, x: Tensor, n: int, generator: Generator | None = None) -> Tensor:
         """``n`` draws ``[n, Z]`` of q(z | x) for one ``x [X]``."""
-        return self.posterior.sample(n, self.encoder(x), generator)
+        context = self.encoder(arguments.wide("x", x, self.data_dim))
+        return self.posterior.sample(arguments.whole("n", n, 0), context, generator)
 
     @torch.no_grad()
     def generate(self, n: int, generator: Generator | None = None) -> Tensor:
-        """``n`` draws ``[n, X]`` of p(x)."""
+        """``n`` draws ``[n, X]`` of p(x), n ≥ 0."""
+        arguments.whole("n", n, 0)
         like = self.log_scale
         z = torch.randn(
             n, self.posterior.dim, generator=generator, dtype=like.dtype, device=like.device
@@ -91,7 +106,7 @@ class VAE(nn.Module):
 
     def _log_weights(self, x: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
         """log p(x, z) − log q(z | x) ``[N]`` at one draw ``z [N, Z]`` for each x."""
-        arguments.array("x", x, "[N, X]")
+        arguments.wide("x", arguments.array("x", x, "[N, X]"), self.data_dim)
         z, log_q = self.posterior.rsample_and_log_prob(len(x), self.encoder(x), generator)
         return self.log_joint(x, z) - log_q, z
 

@@ -50,10 +50,15 @@ class Discriminator(nn.Module):
     Args:
         dim: D.
         hidden: width of its two hidden layers.
+
+    Raises:
+        ValueError: ``dim`` or ``hidden`` is less than 1.
     """
 
     def __init__(self, dim: int, hidden: int = 64) -> None:
         super().__init__()
+        arguments.whole("dim", dim, 1)
+        arguments.whole("hidden", hidden, 1)
         self.network = nn.Sequential(
             nn.Linear(dim, hidden),
             nn.SiLU(),

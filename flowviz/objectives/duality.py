@@ -43,13 +43,16 @@ def kl_duality(
 
     Raises:
         ValueError: a wrong shape, or fewer than two samples on a side.
+        FloatingPointError: an estimate is NaN, because ``log_prob`` is somewhere.
     """
     arguments.instance("flow", flow, Flow)
     arguments.function("log_prob", log_prob)
     for name, samples in (("x", x), ("other", other)):
         arguments.array(name, samples, "[N, D]", least=2)
-    data = Estimate.of(arguments.values("log_prob", log_prob(x), x) - flow.log_prob(x))
+    log_p = arguments.values("log_prob", log_prob(x), x)
+    data = Estimate.of(log_p - flow.log_prob(x)).unless_nan("log_prob", log_p)
     u, _ = flow.inverse(other)
     image, logabsdet = flow(u)
-    base = Estimate.of(log_prob(image) + logabsdet - flow.base.log_prob(u))
+    log_p = arguments.values("log_prob", log_prob(image), image)
+    base = Estimate.of(log_p + logabsdet - flow.base.log_prob(u)).unless_nan("log_prob", log_p)
     return Duality(data, base)

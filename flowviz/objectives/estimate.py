@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from flowviz import arguments
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,8 @@ class Estimate:
 
     Attributes:
         value: the mean, a scalar in nats that carries the gradient.
-        standard_error: of the mean, a scalar without gradient; NaN for fewer than two terms.
+        standard_error: of the mean, a scalar without gradient; ∞ where the mean is, NaN for fewer
+            than two terms.
     """
 
     value: Tensor
@@ -21,7 +25,32 @@ class Estimate:
 
     @classmethod
     def of(cls, terms: Tensor) -> Estimate:
-        """The mean of ``terms [N]``."""
-        n, detached = len(terms), terms.detach()
-        squares = (detached - detached.mean()).square().sum()
-        return cls(terms.mean(), (squares / (n * (n - 1))).sqrt())
+        """The mean of ``terms [N]``.
+
+        Raises:
+            TypeError: ``terms`` is not a floating-point tensor.
+            ValueError: it has another shape, or there is no term.
+        """
+        if not arguments.instance("terms", terms, Tensor).is_floating_point():
+            raise TypeError(f"terms must be a floating-point tensor, got {terms.dtype}")
+        if terms.ndim != 1 or len(terms) == 0:
+            raise ValueError(f"terms must be [N], N ≥ 1; got {list(terms.shape)}")
+        n, value = len(terms), terms.mean()
+        detached, mean = terms.detach(), value.detach()
+        squares = (detached - mean).square().sum()
+        squares = torch.where(mean.isinf(), torch.inf, squares)  # not ∞ − ∞
+        return cls(value, (squares / (n * (n - 1))).sqrt())
+
+    def unless_nan(self, name: str, log_density: Tensor) -> Estimate:
+        """The estimate, unless it is NaN by ``log_density [N]``, the values of ``name``.
+
+        Raises:
+            FloatingPointError: it is; the message counts where.
+        """
+        if self.value.is_meta or not bool(self.value.isnan()):
+            return self
+        nan, infinite = int(log_density.isnan().sum()), int(log_density.isinf().sum())
+        raise FloatingPointError(
+            f"the estimate is NaN: {name} is NaN at {nan} and infinite at {infinite} "
+            f"of {len(log_density)} points"
+        )

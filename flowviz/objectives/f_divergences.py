@@ -16,6 +16,9 @@ from flowviz.objectives.estimate import Estimate
 
 LOG_2 = math.log(2)
 
+FAR = 1000.0
+"""From here on e^t is ∞, and e^−t is 0, in every dtype."""
+
 Function = Callable[[Tensor], Tensor]
 
 
@@ -23,7 +26,8 @@ Function = Callable[[Tensor], Tensor]
 class FDivergence:
     """D_f(p ‖ q) = E_q[f(p/q)], f convex with f(1) = 0 and, here, f ≥ 0.
 
-    All functions take t = log(p/q), so that no ratio overflows before it must.
+    All functions take t = log(p/q), so that no ratio overflows before it must. At t = ±∞, where
+    one of the densities is 0, they have their limits.
 
     Attributes:
         name: in the registry.
@@ -62,10 +66,8 @@ def alpha_divergence(alpha: float) -> FDivergence:
         name=f"alpha({alpha:g})",
         title=f"α-divergence, α = {alpha:g}",
         equation=r"\frac{r^\alpha - 1 - \alpha(r - 1)}{\alpha(\alpha - 1)}",
-        under_q=lambda t: (torch.expm1(alpha * t) - alpha * torch.expm1(t)) / scale,
-        under_p=lambda t: (
-            (torch.exp((alpha - 1) * t) - torch.exp(-t) + alpha * torch.expm1(-t)) / scale
-        ),
+        under_q=lambda t: _power(alpha, t) / scale,
+        under_p=lambda t: _power(1 - alpha, -t) / scale,
         witness=lambda t: torch.expm1((alpha - 1) * t) / (alpha - 1),
         penalty=lambda t: torch.expm1(alpha * t) / alpha,
     )
@@ -112,6 +114,7 @@ def f_divergence(
 
     Raises:
         ValueError: an unknown name, both or neither of ``n`` and ``x``, or a wrong shape.
+        FloatingPointError: ``log_prob`` is NaN somewhere, or both densities are 0 there.
     """
     kind = divergence(name)
     arguments.instance("flow", flow, Flow)
@@ -120,10 +123,44 @@ def f_divergence(
         raise ValueError("give either n, to draw from the flow, or samples x of the target")
     if x is not None:
         arguments.array("x", x, "[N, D]")
-        log_q = flow.log_prob(x)
-        return Estimate.of(kind.under_p(arguments.values("log_prob", log_prob(x), x) - log_q))
-    x, log_q = flow.rsample_and_log_prob(arguments.whole("n", n, 1), generator=generator)
-    return Estimate.of(kind.under_q(arguments.values("log_prob", log_prob(x), x) - log_q))
+        log_q, mean = flow.log_prob(x), kind.under_p
+    else:
+        x, log_q = flow.rsample_and_log_prob(arguments.whole("n", n, 1), generator=generator)
+        mean = kind.under_q
+    log_p = arguments.values("log_prob", log_prob(x), x)
+    return Estimate.of(mean(log_p - log_q)).unless_nan("log_prob", log_p)
+
+
+def _kl(t: Tensor) -> Tensor:
+    """r log r − r + 1, r = e^t: the sum of its halves left and right of r = 1, where it is 0."""
+    below, above = t.clamp(-FAR, 0), t.clamp_min(0)
+    return (
+        below * torch.exp(below)
+        - torch.expm1(below)
+        + torch.exp(above) * (above + torch.expm1(-above))
+    )
+
+
+def _reverse_kl(t: Tensor) -> Tensor:
+    """−log r + r − 1, r = e^t."""
+    return torch.expm1(t) - t.clamp_max(FAR)
+
+
+def _power(alpha: float, t: Tensor) -> Tensor:
+    """r^α − 1 − α (r − 1), r = e^t: from its halves, and right of 1 by the larger power."""
+    below, above = t.clamp_max(0), t.clamp_min(0)
+    left = torch.expm1(alpha * below) - alpha * torch.expm1(below)
+    if alpha > 1:
+        right = (alpha - 1) * torch.expm1(-alpha * above) - alpha * torch.expm1((1 - alpha) * above)
+    else:
+        right = torch.expm1((alpha - 1) * above) + (alpha - 1) * torch.expm1(-above)
+    return left + torch.exp(max(alpha, 1.0) * above) * right
+
+
+def _jensen_shannon(t: Tensor) -> Tensor:
+    """½ (r log r − (1 + r) log((1 + r)/2)), r = e^t."""
+    t = t.clamp(-FAR, FAR)
+    return -0.5 * (torch.exp(t) * _log_mean(-t) + _log_mean(t))
 
 
 def _log_mean(t: Tensor) -> Tensor:
@@ -138,8 +175,8 @@ _DIVERGENCES = {
             name="kl",
             title="Kullback–Leibler, forward",
             equation=r"r \log r - r + 1",
-            under_q=lambda t: t * torch.exp(t) - torch.expm1(t),
-            under_p=lambda t: t + torch.expm1(-t),
+            under_q=_kl,
+            under_p=lambda t: _reverse_kl(-t),
             witness=lambda t: t,
             penalty=torch.expm1,
         ),
@@ -147,8 +184,8 @@ _DIVERGENCES = {
             name="reverse_kl",
             title="Kullback–Leibler, reverse",
             equation=r"-\log r + r - 1",
-            under_q=lambda t: torch.expm1(t) - t,
-            under_p=lambda t: -torch.expm1(-t) - t * torch.exp(-t),
+            under_q=_reverse_kl,
+            under_p=lambda t: _kl(-t),
             witness=lambda t: -torch.expm1(-t),
             penalty=lambda t: t,
         ),
@@ -156,8 +193,8 @@ _DIVERGENCES = {
             name="jensen_shannon",
             title="Jensen–Shannon",
             equation=r"\tfrac12\left(r \log r - (1 + r)\log\tfrac{1 + r}{2}\right)",
-            under_q=lambda t: 0.5 * (torch.exp(t) * (t - _log_mean(t)) - _log_mean(t)),
-            under_p=lambda t: 0.5 * (-_log_mean(-t) - torch.exp(-t) * _log_mean(t)),
+            under_q=_jensen_shannon,
+            under_p=lambda t: _jensen_shannon(-t),
             witness=lambda t: -0.5 * _log_mean(-t),
             penalty=lambda t: 0.5 * _log_mean(t),
         ),
@@ -184,7 +221,7 @@ _DIVERGENCES = {
             title="χ², Pearson",
             equation=r"(r - 1)^2",
             under_q=lambda t: torch.expm1(t).square(),
-            under_p=lambda t: torch.expm1(t).square() * torch.exp(-t),
+            under_p=lambda t: 4 * torch.sinh(0.5 * t).square(),
             witness=lambda t: 2 * torch.expm1(t),
             penalty=lambda t: torch.expm1(2 * t),
         ),

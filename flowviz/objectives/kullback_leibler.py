@@ -59,6 +59,7 @@ def reverse_kl(
 
     Raises:
         ValueError: n < 1, or ``log_density`` yields another shape than ``[N]``.
+        FloatingPointError: the estimate is NaN, because ``log_density`` is somewhere.
     """
     arguments.instance("flow", flow, Flow)
     arguments.function("log_density", log_density)
@@ -70,7 +71,7 @@ def reverse_kl(
         log_prob = _with_frozen_parameters(flow, x, context)
     target = log_density(x)
     arguments.values("log_density", target, x)
-    return Estimate.of(log_prob - target)
+    return Estimate.of(log_prob - target).unless_nan("log_density", target)
 
 
 def _with_frozen_parameters(flow: Flow, x: Tensor, context: Tensor | None) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flowviz import arguments
 from flowviz.grid import Estimate, Grid2D, Window, check_window
 
 _QUADRATURE = 800  # cells a side for log Z: exact to 1e-6 or better for all targets here
@@ -48,8 +49,10 @@ class Target:
 
         Raises:
             ValueError: x does not end in 2 coordinates, or holds integers.
-            TypeError: the target can only be sampled (:attr:`has_density` is False).
+            TypeError: x is no tensor, or the target can only be sampled (:attr:`has_density` is
+                False).
         """
+        arguments.instance("x", x, Tensor)
         if x.shape[-1:] != (2,) or not x.is_floating_point():
             raise ValueError(
                 f"target {self.name!r} takes points [..., 2] of a floating type, "
@@ -221,7 +224,8 @@ class Slice:
         self._cdf = (values - log_mass).exp().cumsum(0)
 
     def log_density(self, t: Tensor) -> Tensor:
-        """log p̃ along the line: ``t [...]`` to ``[...]``."""
+        """log p̃ along the line: ``t [...]`` to ``[...]``. TypeError if ``t`` is no tensor."""
+        arguments.instance("t", t, Tensor)
         fixed = torch.full_like(t, self.at)
         pair = (fixed, t) if self.axis == 0 else (t, fixed)
         return self.target.log_density(torch.stack(pair, dim=-1))
@@ -231,7 +235,12 @@ class Slice:
         return self.log_density(t) - self.log_z
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """``n`` draws ``[n]`` in torch's default dtype, on the generator's device."""
+        """``n`` draws ``[n]`` in torch's default dtype, on the generator's device.
+
+        Raises:
+            ValueError: ``n`` is not a whole number ≥ 0.
+        """
+        arguments.whole("n", n, 0)
         device = generator.device if generator is not None else torch.device("cpu")
         u = torch.rand(n, 2, generator=generator, device=device).cpu().double()
         cell = torch.searchsorted(self._cdf, u[:, 0] * self._cdf[-1]).clamp(max=self._CELLS - 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flowviz import objectives
 from flowviz.flows import Flow, catalog
-from flowviz.flows.distributions import FullNormal, StandardNormal
+from flowviz.flows.distributions import FullNormal, StandardNormal, UniformBox
 from flowviz.flows.linear import Diagonal
 from flowviz.objectives import Estimate, f_divergences
 from flowviz.training import Trainer
@@ -340,3 +340,128 @@ def test_bad_input() -> None:
         objectives.Adversarial("kl", lambda n, g: a, objectives.Discriminator(2), steps=0)
     with pytest.raises(ValueError, match="N ≥ 2"):
         objectives.kl_duality(flow, log_p, torch.zeros(1, 1), torch.zeros(5, 1))
+
+
+# Where a density is 0
+
+LIMITS = {
+    # f(0) and the limit of f(r)/r as r → ∞: what under_q and under_p are there.
+    "kl": (1.0, math.inf),
+    "reverse_kl": (math.inf, 1.0),
+    "jensen_shannon": (0.5 * math.log(2), 0.5 * math.log(2)),
+    "squared_hellinger": (0.5, 0.5),
+    "total_variation": (0.5, 0.5),
+    "chi_squared": (1.0, math.inf),
+    "alpha(-0.5)": (math.inf, 1 / 1.5),
+    "alpha(0.5)": (2.0, 2.0),
+    "alpha(2)": (0.5, math.inf),
+    "alpha(3)": (1 / 3, math.inf),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
+def test_limits_and_their_gradients(kind: objectives.FDivergence, dtype: torch.dtype) -> None:
+    at_zero, at_infinity = LIMITS[kind.name]
+    # −log r and log r reach their limit slowly: at a ratio of e^∓800 they are 800.
+    slow = {("reverse_kl", "under_q"): 799.0, ("kl", "under_p"): 799.0}
+    for name, sign, limit in (("under_q", -1, at_zero), ("under_p", 1, at_infinity)):
+        t = sign * torch.tensor([90.0, 800.0, 5000.0, math.inf], dtype=dtype)
+        values = getattr(kind, name)(t)
+        assert float(values[3]) == pytest.approx(limit)
+        if math.isfinite(limit):
+            assert torch.allclose(values, torch.full_like(values, limit))
+        elif (kind.name, name) in slow:
+            assert float(values[1]) == pytest.approx(slow[kind.name, name])
+        # To the other side f grows without bound.
+        assert (getattr(kind, name)(-t[2:]) == math.inf).all()
+        t = t[values.isfinite()].requires_grad_()
+        (gradient,) = torch.autograd.grad(getattr(kind, name)(t).sum(), t)
+        assert gradient.isfinite().all()
+    moderate = torch.linspace(-3, 3, 61, dtype=dtype)
+    ratio = kind.under_q(moderate) / kind.under_p(moderate)
+    assert torch.allclose(ratio[moderate.abs() > 0.5], moderate[moderate.abs() > 0.5].exp())
+
+
+def half_as_wide(x: Tensor) -> Tensor:
+    """Uniform on [−½, ½]."""
+    return torch.where((x.abs() < 0.5).all(-1), 0.0, -math.inf)
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
+def test_a_target_that_ends_within_the_flow(kind: objectives.FDivergence) -> None:
+    """Its mass is under half of the flow's, there at a ratio of 2: D = ½ f(2) + ½ f(0)."""
+    torch.manual_seed(0)
+    layer = Diagonal(1)
+    flow = Flow(UniformBox(1, -1.0, 1.0), [layer]).double()
+    log_2 = torch.tensor(math.log(2.0), dtype=torch.float64)
+    at_zero, at_infinity = LIMITS[kind.name]
+    expected = 0.5 * float(kind.under_q(log_2)) + 0.5 * at_zero
+    estimate = objectives.f_divergence(kind, flow, half_as_wide, n=20_000)
+    error = float(estimate.standard_error)
+    assert not math.isnan(error)
+    if math.isfinite(expected):
+        assert abs(float(estimate.value.detach()) - expected) < 4 * error + 1e-6
+        estimate.value.backward()
+        assert layer.log_scale.grad.isfinite().all()
+    else:
+        assert float(estimate.value.detach()) == error == math.inf
+    # The other way round, half of the target lies outside of the flow.
+    narrow = Flow(UniformBox(1, -0.5, 0.5), [Diagonal(1)]).double()
+    x = 2 * torch.rand(20_000, 1, dtype=torch.float64) - 1
+
+    def twice_as_wide(x: Tensor) -> Tensor:
+        return torch.where((x.abs() < 1).all(-1), -math.log(2), -math.inf)
+
+    expected = 0.5 * float(kind.under_p(-log_2)) + 0.5 * at_infinity
+    estimate = objectives.f_divergence(kind, narrow, twice_as_wide, x=x)
+    error = float(estimate.standard_error)
+    assert not math.isnan(error)
+    if math.isfinite(expected):
+        assert abs(float(estimate.value.detach()) - expected) < 4 * error + 1e-6
+    else:
+        assert float(estimate.value.detach()) == error == math.inf
+
+
+def test_a_density_that_is_nan_is_said_to_be() -> None:
+    flow = normal_flow()
+
+    def undefined(x: Tensor) -> Tensor:
+        return x.squeeze(-1).sqrt()
+
+    x = torch.tensor([[1.0], [-1.0], [2.0]], dtype=torch.float64)
+    with pytest.raises(FloatingPointError, match="log_prob is NaN at 1 and infinite at 0 of 3"):
+        objectives.f_divergence("kl", flow, undefined, x=x)
+    with pytest.raises(FloatingPointError, match="log_prob is NaN at"):
+        objectives.f_divergence("jensen_shannon", flow, undefined, n=50)
+    with pytest.raises(FloatingPointError, match="log_density is NaN at"):
+        objectives.reverse_kl(flow, undefined, 50)
+    with pytest.raises(FloatingPointError, match="log_prob is NaN at 1"):
+        objectives.kl_duality(flow, undefined, x, x)
+    # Points where neither has a density are samples of neither.
+    box = Flow(UniformBox(1), [Diagonal(1)]).double()
+    with pytest.raises(FloatingPointError, match="infinite at 1 of 3"):
+        objectives.f_divergence("kl", box, half_as_wide, x=x.abs() - 0.9)
+    trainer = Trainer(
+        flow,
+        lambda flow, generator: objectives.reverse_kl(flow, undefined, 50, generator=generator),
+        seed=0,
+    )
+    assert "log_density is NaN at" in trainer.step().failure
+
+
+def test_terms_of_an_estimate() -> None:
+    for bad in ("a", [1.0, 2.0], torch.tensor([1, 2])):
+        with pytest.raises(TypeError, match="terms must be a"):
+            Estimate.of(bad)
+    for shape in ((), (0,), (3, 1)):
+        with pytest.raises(ValueError, match=r"terms must be \[N\]"):
+            Estimate.of(torch.zeros(shape))
+    infinite = Estimate.of(torch.tensor([1.0, math.inf, 2.0]))
+    assert infinite.value == infinite.standard_error == math.inf
+
+
+def test_a_discriminator_has_a_width() -> None:
+    for sizes in ((2, 0), (0, 4), (2, 2.5)):
+        with pytest.raises(ValueError, match="must be a whole number ≥ 1"):
+            objectives.Discriminator(*sizes)

@@ -309,3 +309,30 @@ def test_on_cuda(name: str) -> None:
     )
     there = torch.Generator("cuda").manual_seed(0)
     assert target.sample(200, there, device="cuda").device.type == "cuda"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_funnel_far_below_its_neck(dtype: torch.dtype) -> None:
+    target = targets.make("funnel")
+    x = torch.tensor([[1e3, -1e3], [0.0, -1e3], [1e3, -80.0]], dtype=dtype, requires_grad=True)
+    values = target.log_density(x)
+    (gradient,) = torch.autograd.grad(values.sum(), x)
+    assert values.isfinite().all() and gradient.isfinite().all()
+    assert (gradient[:, 1] > 0).all() and gradient[0, 0] < 0, "back to the mass"
+    # In the neck itself nothing changes.
+    assert float(target.log_density(torch.tensor([1e-9, -40.0], dtype=dtype))) == pytest.approx(
+        -0.5 * ((40 / 1.3) ** 2 + 1e-18 * math.exp(40) - 40)
+    )
+
+
+def test_what_is_no_tensor() -> None:
+    target = targets.make("funnel")
+    line = target.slice(1, 0.0)
+    for log_density in (target.log_density, target.log_prob):
+        with pytest.raises(TypeError, match="x must be a Tensor, got str"):
+            log_density("a")
+    for log_density in (line.log_density, line.log_prob):
+        with pytest.raises(TypeError, match="t must be a Tensor, got float"):
+            log_density(0.5)
+    with pytest.raises(ValueError, match="n must be a whole number ≥ 0, got -1"):
+        line.sample(-1)
