@@ -86,3 +86,30 @@ def test_what_is_too_steep_is_not_counted_as_holding(capsys) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].endswith("too steep to judge")
     assert lines[-1] == "1 of 2 families hold, 1 too steep to judge."
+
+
+@pytest.mark.parametrize("name", ["umnn", "deep_naf"])
+def test_a_singular_jacobian_is_too_steep(name: str) -> None:
+    flow = catalog.make(name).double()
+    for parameter in flow.parameters():
+        parameter.data.normal_()
+    assert check._condition(flow, torch.full((1, 2), 1e4).double()) > 1
+
+
+def test_an_estimate_without_variance_is_not_divided_by_rounding() -> None:
+    (row,) = check.rows(["ffjord"], dim=1, scale=1.0)
+    assert row.deviation is not None and row.deviation <= 4
+
+
+def test_a_failure_is_one_row(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    rows = check.rows
+
+    def failing(names, **settings):
+        if names == ["nice"]:
+            raise FloatingPointError("no bracket")
+        return rows(names, **settings)
+
+    monkeypatch.setattr(check, "rows", failing)
+    assert check.main(["nice", "actnorm"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith("failed: no bracket") and lines[-1] == "1 of 2 families hold."

@@ -233,3 +233,12 @@ def test_wrong_tables() -> None:
     half = TabulatedMap.of(lambda x: torch.where(x[:, 0] > 0, 0.0, -torch.inf), window, 8)
     assert half.inverse(torch.tensor([[-0.5, 0.5]]))[0].isfinite().all()
     assert TabulatedMap(torch.zeros(2, 2), window).describe() == "tabulated"
+
+
+def test_a_log_density_in_words() -> None:
+    window = (-1.0, 1.0, -1.0, 1.0)
+    for bad in (lambda x: None, lambda x: x):
+        with pytest.raises(ValueError, match="log_density must map points"):
+            TabulatedMap.of(bad, window)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="log_density must be a function"):
+        TabulatedMap.of(None, window)  # type: ignore[arg-type]

@@ -380,3 +380,45 @@ def test_flow_matching_needs_a_vector_field() -> None:
     for batch in (0, 2.5):
         with pytest.raises(ValueError, match="batch must be"):
             flow_matching(target, batch)  # type: ignore[arg-type]
+
+
+# What is not allowed
+
+
+def test_an_interval_of_no_length_is_the_identity() -> None:
+    z = points(4, 2)
+    found = solve(pendulum, z, t0=1.0, t1=1.0)
+    assert torch.equal(found.states[-1], z) and found.evaluations == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        (lambda z: solve(pendulum, "x"), TypeError, "z must be"),
+        (lambda z: solve(pendulum, z, "rk4"), TypeError, "solver must be a Solver"),
+        (lambda z: solve(None, z), TypeError, "g must be a function"),
+        (lambda z: solve(pendulum, z[0]), ValueError, "z must be"),
+        (lambda z: solve(pendulum, z * math.nan), ValueError, "NaN"),
+        (lambda z: solve(pendulum, z, t0=math.nan), ValueError, "t0 must be a finite"),
+        (lambda z: solve(pendulum, z, t1=math.inf), ValueError, "t1 must be a finite"),
+        (lambda z: solve(lambda t, z: z[:, :1], z), ValueError, "as many slopes"),
+        (lambda z: solve(lambda t, z: z * math.nan, z), FloatingPointError, "NaN"),
+        (lambda z: Continuous(MLPField(2), "rk4"), TypeError, "solver must be a Solver"),
+        (lambda z: Continuous(MLPField(2), exact="no"), ValueError, "exact must be"),
+    ],
+)
+def test_what_is_not_allowed_in_words(wrong, error, words: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(error, match=words):
+        wrong(points(3, 2))
+
+
+@pytest.mark.parametrize(("scale", "allowed"), [(1.0, 4e-4), (3.0, 4e-3)])
+def test_orders_that_agree_by_chance_do_not_hide_an_error(scale: float, allowed: float) -> None:
+    torch.manual_seed(0)
+    layer = catalog.make("ffjord", 1, seed=0).double().bijections[0]
+    for parameter in layer.parameters():
+        parameter.data.normal_(0, scale)
+    z = torch.linspace(-3, 3, 101).double()[:, None]
+    with torch.no_grad():
+        back = layer.inverse(layer(z)[0])[0]
+    assert (back - z).abs().max() < allowed

@@ -118,7 +118,7 @@ def test_power_iteration_falls_short_of_the_norm() -> None:
     assert math.isclose(late, (second / first) ** 4, rel_tol=0.01)
     with pytest.raises(ValueError, match="steps must be a whole number ≥ 1, got 0"):
         power_iteration(weight, 0)
-    with pytest.raises(ValueError, match=r"takes a matrix, got shape \[20\]"):
+    with pytest.raises(ValueError, match=r"weight must be \[M, N\].*got \[20\]"):
         power_iteration(weight[:, 0], 3)
 
 
@@ -391,3 +391,46 @@ def test_the_tests_see(
     mutate(monkeypatch)
     with pytest.raises((AssertionError, RuntimeError)):
         test(*arguments)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_bound_holds_in_float32(kind: str, seed: int) -> None:
+    torch.manual_seed(seed)
+    network = NETWORKS[kind](3, 0.97)
+    for parameter in network.parameters():
+        parameter.data.normal_()
+    assert network.certificate() <= 0.97
+
+
+def test_power_iteration_of_zero() -> None:
+    result = power_iteration(torch.zeros(2, 2), 3)
+    assert not result.estimates.any() and not result.errors.any()
+    with pytest.raises(TypeError, match="weight must be a floating-point tensor"):
+        power_iteration("a", 3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="NaN"):
+        power_iteration(torch.full((2, 2), math.nan), 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        (lambda: ContractiveMLP(0), ValueError, "dim must be"),
+        (lambda: ContractiveMLP("a"), ValueError, "dim must be"),
+        (lambda: ContractiveMLP(2, context="a"), ValueError, "context must be"),
+        (lambda: ContractiveMLP(2, activation=[1]), ValueError, "activation must be"),
+        (lambda: RussianRoulette("a"), ValueError, "lipschitz must be"),
+        (lambda: RussianRoulette(0.9, "a"), ValueError, "stop must be"),
+        (lambda: ContractiveResidual(ContractiveMLP(2), "exact"), TypeError, "log_determinant"),
+        (
+            lambda: ContractiveResidual(ContractiveMLP(2, lipschitz=0.99), RussianRoulette(0.1)),
+            ValueError,
+            "made for lipschitz ≥ 0.99",
+        ),
+        (lambda: random_block().lipschitz(torch.zeros(0, 2).double()), ValueError, "N ≥ 1"),
+        (lambda: random_block().estimates(points(3, 2), 0), ValueError, "draws must be"),
+    ],
+)
+def test_what_is_not_allowed_in_words(wrong: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        wrong()

@@ -81,15 +81,18 @@ class TabulatedMap(Bijection):
             cells: n = m ≥ 1.
 
         Raises:
+            TypeError: ``log_density`` is not a function.
             ValueError: ``cells`` is no whole number ≥ 1, the window is none, or the log-density
-                is NaN or +∞ somewhere, or −∞ everywhere.
+                is not one number for each point, NaN or +∞ somewhere, or −∞ everywhere.
         """
+        arguments.function("log_density", log_density)
         arguments.whole("cells", cells, 1)
         xmin, xmax, ymin, ymax = check_window(window)
         axes = [torch.linspace(*ends, cells + 1) for ends in ((xmin, xmax), (ymin, ymax))]
         with torch.no_grad():
             points = torch.cartesian_prod(*axes)
-            values = log_density(points).reshape(cells + 1, cells + 1)
+            values = arguments.values("log_density", log_density(points), points)
+        values = values.reshape(cells + 1, cells + 1)
         highest = values.max()
         if not highest.isfinite():
             raise ValueError(f"the log-density is {float(highest)} at its highest node")

@@ -16,6 +16,7 @@ class Tableau:
         b, c: as in the equation.
         error: bᵢ less the weights of an embedded method of order p − 1, with one more for the
             field at the end of the step; empty where there is none, and steps cannot adapt.
+        bend: the third divided difference of these slopes, O(h³), at c = 0, 3/10, 4/5 and 1.
     """
 
     title: str
@@ -24,6 +25,7 @@ class Tableau:
     b: tuple[float, ...]
     c: tuple[float, ...]
     error: tuple[float, ...] = ()
+    bend: tuple[float, ...] = ()
 
 
 EULER = Tableau("Euler", 1, ((),), (1.0,), (0.0,))
@@ -61,6 +63,7 @@ DORMAND_PRINCE = Tableau(
         11 / 84 - 187 / 2100,
         -1 / 40,
     ),
+    (-25 / 6, 0.0, 200 / 21, -25 / 2, 0.0, 0.0, 50 / 7),
 )
 
 TABLEAUS = {

@@ -46,7 +46,7 @@ derivative of log|det J| in the slopes: it could not be trained by likelihood.""
 
 def make_activation(name: str) -> nn.Module:
     """A new activation; ValueError unless the name is one of :data:`ACTIVATIONS`."""
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ValueError(
             f"activation must be one of {', '.join(ACTIVATIONS)} (smooth, of slope ≤ 1), "
             f"got {name!r}"

@@ -14,6 +14,9 @@ from flowviz import arguments
 EXCESS = 2.0**-6
 """The most by which :func:`norm_bound` can exceed the norm, relative to it."""
 
+ROUNDING = 32
+"""By how many roundoffs :func:`bounded` stays below: those of σ̂ must not lift a norm above."""
+
 
 @dataclass(frozen=True)
 class PowerIteration:
@@ -49,19 +52,21 @@ def power_iteration(weight: Tensor, steps: int, start: Tensor | None = None) -> 
         start: v₀ ``[N]``, not 0; the same in every coordinate when None.
 
     Raises:
-        ValueError: ``steps`` is no whole number ≥ 1, or ``weight`` no matrix.
+        TypeError: ``weight`` is not a floating-point tensor.
+        ValueError: ``steps`` is no whole number ≥ 1, or ``weight`` no matrix of finite numbers.
     """
     arguments.whole("steps", steps, 1)
-    if weight.ndim != 2:
-        raise ValueError(f"power iteration takes a matrix, got shape {list(weight.shape)}")
+    arguments.array("weight", weight, "[M, N]")
     v = torch.ones_like(weight[0]) if start is None else start
     estimates = []
+    # A length of 0, of W = 0 or a start that W takes to 0, stays 0.
+    tiny = torch.finfo(weight.dtype).tiny
     for _ in range(steps):
-        v = weight @ (v / v.norm())
+        v = weight @ (v / v.norm().clamp_min(tiny))
         estimates.append(v.norm())
-        v = weight.mT @ (v / v.norm())
+        v = weight.mT @ (v / v.norm().clamp_min(tiny))
     norm, found = spectral_norm(weight), torch.stack(estimates)
-    return PowerIteration(found, norm, (norm - found) / norm)
+    return PowerIteration(found, norm, (norm - found) / norm.clamp_min(tiny))
 
 
 def norm_bound(weight: Tensor) -> Tensor:
@@ -85,7 +90,8 @@ def bounded(weight: Tensor, bound: float) -> Tensor:
     After Behrmann et al. 2019 (i-ResNet), section 2.1, with σ̂ of :func:`norm_bound` in place of
     a power iteration.
     """
-    return weight * (bound / norm_bound(weight)).clamp_max(1)
+    below = bound * (1 - ROUNDING * torch.finfo(weight.dtype).eps)
+    return weight * (below / norm_bound(weight)).clamp_max(1)
 
 
 class _SchattenNorm(torch.autograd.Function):

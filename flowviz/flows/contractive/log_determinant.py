@@ -103,8 +103,9 @@ class RussianRoulette(LogDeterminant):
     def __init__(
         self, lipschitz: float, stop: float | None = None, noise: Noise = "rademacher"
     ) -> None:
-        self.lipschitz, self.noise = lipschitz, _checked_noise(noise)
-        self.stop = 1 - lipschitz if stop is None else stop
+        self.lipschitz = arguments.positive("lipschitz", lipschitz)
+        self.noise = _checked_noise(noise)
+        self.stop = 1 - lipschitz if stop is None else arguments.finite("stop", stop)
         if not 0 < self.stop < 1 or self.variance_ratio >= 1:
             raise ValueError(
                 f"stop must be between 0 and 1 − lipschitz² = {1 - lipschitz**2:.3g}, where the "

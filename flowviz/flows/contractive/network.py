@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.contractive.activations import ACTIVATIONS, make_activation
 from flowviz.flows.contractive.lipschitz import bounded, spectral_norm
 from flowviz.flows.numerics.mlp import check_hidden, start_small
@@ -60,6 +61,9 @@ class ContractiveNetwork(nn.Module):
         hidden: widths.
         context: C.
         lipschitz: c, 0 < c < 1.
+
+    Raises:
+        ValueError: one of them is not allowed.
     """
 
     linears: nn.ModuleList
@@ -71,13 +75,11 @@ class ContractiveNetwork(nn.Module):
         super().__init__()
         if isinstance(lipschitz, bool) or not isinstance(lipschitz, float) or not 0 < lipschitz < 1:
             raise ValueError(f"lipschitz must be a number between 0 and 1, got {lipschitz!r}")
-        self.dim, self.context, self.lipschitz = dim, context, lipschitz
+        self.dim = arguments.whole("dim", dim, 1)
+        self.context = arguments.whole("context", context, 0)
+        self.lipschitz = lipschitz
         self.hidden = check_hidden(hidden)
-        self.from_context = (
-            nn.Linear(context, self.hidden[0], bias=False)
-            if isinstance(context, int) and context > 0
-            else None
-        )
+        self.from_context = nn.Linear(context, self.hidden[0], bias=False) if context else None
 
     def layers(self) -> tuple[list[nn.Linear], nn.Linear]:
         """The hidden layers, and the last one."""

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from flowviz import arguments
 from flowviz.flows.bijection import Bijection
 from flowviz.flows.contractive.fixed_point import fixed_point
-from flowviz.flows.contractive.log_determinant import Exact, LogDeterminant
+from flowviz.flows.contractive.log_determinant import Exact, LogDeterminant, RussianRoulette
 from flowviz.flows.contractive.network import ContractiveNetwork
 
 
@@ -39,7 +39,12 @@ class ContractiveResidual(Bijection):
 
     Args:
         network: g, which also knows D, C and c.
-        log_determinant: how log|det(I + J_g)| is computed or estimated.
+        log_determinant: how log|det(I + J_g)| is computed or estimated; :class:`Exact` when None.
+
+    Raises:
+        TypeError: ``network`` or ``log_determinant`` is none.
+        ValueError: a roulette is made for a smaller Lip(g) than the network's c, so that its
+            variance could be infinite.
     """
 
     exact_inverse = False
@@ -48,6 +53,14 @@ class ContractiveResidual(Bijection):
         self, network: ContractiveNetwork, log_determinant: LogDeterminant | None = None
     ) -> None:
         arguments.instance("network", network, ContractiveNetwork)
+        arguments.optional("log_determinant", log_determinant, LogDeterminant)
+        if isinstance(log_determinant, RussianRoulette):
+            L = log_determinant.lipschitz
+            if network.lipschitz > L:
+                raise ValueError(
+                    f"the roulette must be made for lipschitz ≥ {network.lipschitz}, the "
+                    f"network's; got {L}"
+                )
         super().__init__(network.dim, network.context)
         self.network = network
         self.log_determinant = log_determinant or Exact()
@@ -58,7 +71,12 @@ class ContractiveResidual(Bijection):
 
     @torch.no_grad()
     def lipschitz(self, z: Tensor, context: Tensor | None = None) -> Lipschitz:
-        """Bounds on Lip(g) from above, and from below by its Jacobians at ``z [N, D]``."""
+        """Bounds on Lip(g) from above, and from below by its Jacobians at ``z [N, D]``.
+
+        Raises:
+            TypeError, ValueError: ``z`` is no such points, of which there must be one at least.
+        """
+        arguments.array("z", z, "[N, D]")
         J = self.network(z, self._checked(z, context), self.network.tensors()).jacobian()
         measured = float(torch.linalg.svdvals(J)[..., 0].max())
         return Lipschitz(self.network.lipschitz, self.network.certificate(), measured)
@@ -89,7 +107,12 @@ class ContractiveResidual(Bijection):
         context: Tensor | None = None,
         generator: Generator | None = None,
     ) -> Tensor:
-        """``draws`` independent estimates ``[draws, ...]`` of log|det(I + J_g)| at ``z``."""
+        """``draws`` independent estimates ``[draws, ...]`` of log|det(I + J_g)| at ``z``.
+
+        Raises:
+            ValueError: ``draws`` is no whole number ≥ 1.
+        """
+        arguments.whole("draws", draws, 1)
         g = self.network(z, self._checked(z, context), self.network.tensors())
         return torch.stack([self.log_determinant(g, generator) for _ in range(draws)])
 
