@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from flowviz import arguments
 
 
 class Adam:
@@ -18,25 +20,30 @@ class Adam:
     Args:
         parameters: what to update; at least one.
         learning_rate: > 0.
-        betas: decay of the first and the second moment.
-        eps: added to the root of the second moment.
+        betas: decay of the first and the second moment, each ≥ 0 and < 1.
+        eps: > 0, added to the root of the second moment.
+
+    Raises:
+        ValueError: there is no parameter, or a number is out of its range.
+        TypeError: ``parameters`` are no tensors.
     """
 
     def __init__(
         self,
-        parameters: Iterable[nn.Parameter],
+        parameters: Iterable[Tensor],
         learning_rate: float = 3e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters = arguments.instances("parameters", parameters, Tensor)
         if not self.parameters:
             raise ValueError("there is nothing to train: the flow has no parameters")
-        if not learning_rate > 0:
-            raise ValueError(f"the learning rate must be > 0, got {learning_rate}")
-        self.learning_rate = learning_rate
-        self.betas = betas
-        self.eps = eps
+        self.learning_rate = arguments.positive("the learning rate", learning_rate)
+        pair = tuple(betas) if isinstance(betas, Sequence) else ()
+        if len(pair) != 2 or not all(isinstance(b, int | float) and 0 <= b < 1 for b in pair):
+            raise ValueError(f"betas must be two numbers ≥ 0 and < 1, got {betas!r}")
+        self.betas = pair
+        self.eps = arguments.positive("eps", eps)
         self._first = [torch.zeros_like(p) for p in self.parameters]
         self._second = [torch.zeros_like(p) for p in self.parameters]
         # One row, so that counting a step is one operation.
@@ -51,7 +58,7 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        parameters: list[Tensor] = list(self.parameters)
+        parameters = list(self.parameters)
         first, second, steps = self._first, self._second, self._steps
         gradients = [p.grad for p in parameters if p.grad is not None]
         if len(gradients) == len(parameters):

@@ -73,6 +73,31 @@ def whole(name: str, value: Any, least: int) -> int:
     return value
 
 
+def order(value: Any, dim: int) -> list[int]:
+    """``value`` as a list that holds each of 0 … ``dim`` − 1 once.
+
+    Raises:
+        ValueError: it does not.
+    """
+    places = list(value) if isinstance(value, Iterable) else []
+    whole_numbers = all(isinstance(place, int) for place in places)
+    if not whole_numbers or sorted(places) != list(range(dim)):
+        got = places if isinstance(value, range) else value
+        raise ValueError(f"order must hold each of 0 … {dim - 1} once, got {got!r}")
+    return places
+
+
+def seed(value: Any) -> int:
+    """``value``, a seed that a generator takes.
+
+    Raises:
+        ValueError: it is not a whole number ≥ 0, or has more than 63 bits.
+    """
+    if whole("seed", value, 0) >= 2**63:
+        raise ValueError(f"seed must be less than 2⁶³, got {value}")
+    return int(value)
+
+
 def flag(name: str, value: Any) -> bool:
     """``value``, True or False.
 
@@ -96,6 +121,18 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def finite(name: str, value: Any) -> float:
+    """``value``, a finite number.
+
+    Raises:
+        ValueError: it is not.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return float(value)
+
+
 def instance(name: str, value: Any, kind: type[T]) -> T:
     """``value``, an instance of ``kind``.
 
@@ -107,6 +144,33 @@ def instance(name: str, value: Any, kind: type[T]) -> T:
     return value
 
 
+def optional(name: str, value: Any, kind: type[T]) -> T | None:
+    """``value``, an instance of ``kind`` or None.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__} or None, got {type(value).__name__}")
+    return value
+
+
+def instances(name: str, value: Any, kind: type[T]) -> list[T]:
+    """``value`` as a list of instances of ``kind``.
+
+    Raises:
+        TypeError: it cannot be iterated over, or holds something else.
+    """
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a list of {kind.__name__}s, got {type(value).__name__}")
+    items = list(value)
+    for item in items:
+        if not isinstance(item, kind):
+            got = type(item).__name__
+            raise TypeError(f"{name} must be a list of {kind.__name__}s, got one with {got}")
+    return items
+
+
 def function(name: str, value: Any) -> None:
     """Check that ``value`` can be called.
 
@@ -115,6 +179,17 @@ def function(name: str, value: Any) -> None:
     """
     if not callable(value):
         raise TypeError(f"{name} must be a function, got {type(value).__name__}")
+
+
+def method(name: str, value: Any, wanted: str, example: str) -> None:
+    """Check that ``value`` has the method ``wanted``, as ``example`` has.
+
+    Raises:
+        TypeError: it has not.
+    """
+    if not callable(getattr(value, wanted, None)):
+        got = type(value).__name__
+        raise TypeError(f"{name} must have a method {wanted}, as {example} has; got {got}")
 
 
 def array(name: str, value: Any, shape: str, least: int = 1) -> Tensor:
@@ -142,6 +217,23 @@ def array(name: str, value: Any, shape: str, least: int = 1) -> Tensor:
         raise ValueError(f"{name} must be {shape}, {first} ≥ {least}; got {sizes}")
     if not value.is_meta and not value.isfinite().all():
         raise ValueError(f"{name} {sizes} holds NaN or infinity")
+    return value
+
+
+def wide(name: str, value: Any, width: int) -> Tensor:
+    """``value``, a floating-point tensor ``[..., width]``.
+
+    Raises:
+        TypeError: it is not a floating-point tensor.
+        ValueError: it has another last axis.
+    """
+    from torch import Tensor
+
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        got = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{name} must be a floating-point tensor [..., {width}], got {got}")
+    if value.shape[-1:] != (width,):
+        raise ValueError(f"{name} must be [..., {width}], got {list(value.shape)}")
     return value
 
 

@@ -13,11 +13,12 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from flowviz import arguments
 from flowviz.adam import Adam
@@ -82,7 +83,13 @@ class Snapshot:
 
 
 def maximum_likelihood(target: Sampler, batch: int = 512) -> Objective:
-    """Forward KL on fresh samples of the target, ``batch`` of them a step."""
+    """Forward KL on fresh samples of the target, ``batch`` of them a step.
+
+    Raises:
+        ValueError: ``batch`` is not a whole number ≥ 1.
+        TypeError: the target has no method ``sample``.
+    """
+    arguments.method("target", target, "sample", "targets.make('two_moons')")
     arguments.whole("batch", batch, 1)
 
     def objective(flow: Flow, generator: Generator) -> Estimate:
@@ -93,8 +100,15 @@ def maximum_likelihood(target: Sampler, batch: int = 512) -> Objective:
 
 
 def variational(target: Density, batch: int = 512, *, path_gradient: bool = False) -> Objective:
-    """Reverse KL against the target's unnormalised density, ``batch`` draws a step."""
+    """Reverse KL against the target's unnormalised density, ``batch`` draws a step.
+
+    Raises:
+        ValueError: ``batch`` is not a whole number ≥ 1, or ``path_gradient`` not True or False.
+        TypeError: the target has no method ``log_density``.
+    """
+    arguments.method("target", target, "log_density", "targets.make('two_moons')")
     arguments.whole("batch", batch, 1)
+    arguments.flag("path_gradient", path_gradient)
 
     def objective(flow: Flow, generator: Generator) -> Estimate:
         return reverse_kl(
@@ -115,16 +129,17 @@ class Trainer:
     changes the time they take and no number (:class:`~flowviz.flows.recording.Player`).
 
     Args:
-        flow: trained in place; put in training mode while a step runs and in evaluation mode
-            between steps.
+        flow: or a module that holds one, such as a VAE; trained in place, in training mode while
+            a step runs and in evaluation mode between steps.
         objective: see :func:`maximum_likelihood` and :func:`variational`.
         learning_rate: of :class:`~flowviz.adam.Adam`.
         optimizer: another optimiser over the flow's parameters, such as one of ``torch.optim``.
-        max_gradient_norm: longer gradients are shortened to this.
-        seed: of all draws that the objective makes.
+        max_gradient_norm: longer gradients are shortened to this; ``math.inf`` for none.
+        seed: of all draws that the objective makes, a whole number ≥ 0.
 
     Raises:
         ValueError: the flow has nothing to train, or a setting is out of its range.
+        TypeError: an argument is of another type.
     """
 
     def __init__(
@@ -137,8 +152,15 @@ class Trainer:
         max_gradient_norm: float = 10.0,
         seed: int = 0,
     ) -> None:
-        if not max_gradient_norm > 0:
-            raise ValueError(f"max_gradient_norm must be > 0, got {max_gradient_norm}")
+        arguments.instance("flow", flow, nn.Module)
+        arguments.function("objective", objective)
+        arguments.positive("the learning rate", learning_rate)
+        if max_gradient_norm != math.inf:
+            arguments.positive("max_gradient_norm", max_gradient_norm)
+        arguments.seed(seed)
+        if optimizer is not None:
+            for method in ("zero_grad", "step"):
+                arguments.method("optimizer", optimizer, method, "one of torch.optim")
         self.flow = flow
         self.objective = objective
         self.max_gradient_norm = max_gradient_norm
@@ -151,7 +173,7 @@ class Trainer:
         self.failure: str | None = None
         self._modules = list(flow.modules())
         self._noisy = estimated(flow)
-        self._player = Player(flow)
+        self._players = [Player(module) for module in flow.modules() if isinstance(module, Flow)]
         # A layer may set parameters and buffers from the batch, so that all of them are kept:
         # as they were before this step, and before the last one that went well.
         self._state = [t.detach() for t in (*flow.parameters(), *flow.buffers())]
@@ -169,8 +191,11 @@ class Trainer:
             The snapshot after the update, or None where the step was cancelled.
 
         Raises:
+            TypeError: the objective does not return an :class:`Estimate` of scalar tensors.
+            ValueError: its value is no scalar, or does not depend on the flow's parameters.
             Exception: whatever the objective raises; the flow is as before the step.
         """
+        arguments.function("cancelled", cancelled)
         started = time.perf_counter()
         self.failure = None
         torch._foreach_copy_(self._before, self._state)
@@ -214,10 +239,15 @@ class Trainer:
         Ends after ``steps`` further steps, when ``cancelled()`` answers yes, or at a failure.
 
         Raises:
-            ValueError: ``steps`` or ``every`` is less than 1.
+            ValueError: ``steps`` or ``every`` is not a whole number ≥ 1.
+            TypeError: ``cancelled`` cannot be called.
         """
-        if steps < 1 or every < 1:
-            raise ValueError(f"steps and every must be ≥ 1, got steps={steps}, every={every}")
+        arguments.whole("steps", steps, 1)
+        arguments.whole("every", every, 1)
+        arguments.function("cancelled", cancelled)
+        return self._run(steps, every, cancelled)
+
+    def _run(self, steps: int, every: int, cancelled: Callable[[], bool]) -> Iterator[Snapshot]:
         started = time.perf_counter()
         for done in range(1, steps + 1):
             if cancelled() or (snapshot := self.step(cancelled)) is None:
@@ -234,8 +264,10 @@ class Trainer:
         try:
             for layer in self._noisy:
                 layer.generator = self.generator
-            with self._player:
-                return self.objective(self.flow, self.generator)
+            with ExitStack() as playing:
+                for player in self._players:
+                    playing.enter_context(player)
+                return _checked(self.objective(self.flow, self.generator))
         finally:
             self._set_training(False)
             for layer, own in zip(self._noisy, generators, strict=True):
@@ -271,6 +303,19 @@ class Trainer:
             "step are kept. A smaller learning rate or a larger batch often helps."
         )
         return Snapshot(self.steps, loss, math.nan, norm, _rate(1, started), self.failure)
+
+
+def _checked(estimate: Estimate) -> Estimate:
+    """What an objective returned, if it is an estimate that can be descended on."""
+    arguments.instance("the objective's result", estimate, Estimate)
+    for name, number in vars(estimate).items():
+        arguments.instance(f"the estimate's {name}", number, Tensor)
+        if number.ndim != 0:
+            got = list(number.shape)
+            raise ValueError(f"the estimate's {name} must be a scalar, got shape {got}")
+    if not estimate.value.requires_grad:
+        raise ValueError("the objective does not depend on the flow's parameters")
+    return estimate
 
 
 def _rate(steps: int, started: float) -> float:

@@ -168,15 +168,16 @@ class Composition(Bijection):
 
     Args:
         bijections: at least one; equal ``dim``, and equal ``context`` where they take one.
+
+    Raises:
+        ValueError: there is none, or they do not fit each other.
+        TypeError: they are no bijections.
     """
 
     def __init__(self, bijections: Iterable[Bijection]) -> None:
-        layers = list(bijections)
+        layers = arguments.instances("bijections", bijections, Bijection)
         if not layers:
             raise ValueError("a composition needs at least one bijection, got none")
-        for layer in layers:
-            if not isinstance(layer, Bijection):
-                raise TypeError(f"a composition takes bijections, got {type(layer).__name__}")
         if len(dims := {layer.dim for layer in layers}) > 1:
             raise ValueError(f"all bijections need the same dim, got {sorted(dims)}")
         if len(contexts := {layer.context for layer in layers} - {0}) > 1:
@@ -254,7 +255,17 @@ def jacobian(
 
     Returns:
         ``[..., D, D]``: entry (i, j) is ∂z'ᵢ/∂zⱼ.
+
+    Raises:
+        TypeError: ``map`` cannot be called, or ``z`` is not a floating-point tensor.
+        ValueError: ``z`` has no dimension.
     """
+    arguments.function("map", map)
+    if not isinstance(z, Tensor) or not z.is_floating_point():
+        got = z.dtype if isinstance(z, Tensor) else type(z).__name__
+        raise TypeError(f"a Jacobian is taken at floating-point tensors, got {got}")
+    if z.ndim == 0:
+        raise ValueError("a Jacobian is taken at points [..., D], got shape []")
     graph = torch.is_grad_enabled()
     with torch.enable_grad():
         z = z if z.requires_grad else z.detach().requires_grad_()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from flowviz.flows.bijection import Bijection, jacobian
 
@@ -45,10 +45,17 @@ def check(bijection: Bijection, z: Tensor, context: Tensor | None = None) -> Che
     """Check ``bijection`` at the points ``z [N, D]``, in both directions.
 
     Raises:
-        ValueError: there are no points, or they have another shape.
+        ValueError: there are no points, they have another shape, or they are not finite.
+        TypeError: ``bijection`` is none, or ``z`` is not a floating-point tensor.
     """
+    if not isinstance(bijection, Bijection):
+        hint = "; a flow's is flow.transform" if isinstance(bijection, nn.Module) else ""
+        raise TypeError(f"check takes a bijection, got {type(bijection).__name__}{hint}")
+    bijection._checked(z, context)
     if z.ndim != 2 or len(z) == 0:
         raise ValueError(f"check takes points [N, {bijection.dim}], N ≥ 1; got {list(z.shape)}")
+    if not z.isfinite().all():
+        raise ValueError("check takes finite points, and these hold NaN or infinity")
     with torch.no_grad():
         image, logabsdet = bijection(z, context)
         back, inverse_logabsdet = bijection.inverse(image, context)

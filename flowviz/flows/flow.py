@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.bijection import Bijection, Composition
-from flowviz.flows.distributions import Base
+from flowviz.flows.distributions import Base, explain_nan
 from flowviz.flows.recording import Pass, Player
 
 
@@ -38,6 +39,7 @@ class Flow(nn.Module):
 
     Raises:
         ValueError: the base and the bijections differ in dimension, or there is no bijection.
+        TypeError: ``base`` is no base, or ``bijections`` are no bijections.
     """
 
     player: Player | None = None
@@ -45,7 +47,7 @@ class Flow(nn.Module):
 
     def __init__(self, base: Base, bijections: Iterable[Bijection]) -> None:
         super().__init__()
-        self.base = base
+        self.base = arguments.instance("base", base, Base)
         self.transform = Composition(bijections)
         if base.dim != self.transform.dim:
             raise ValueError(
@@ -92,13 +94,21 @@ class Flow(nn.Module):
     def sample(
         self, n: int, context: Tensor | None = None, generator: Generator | None = None
     ) -> Tensor:
-        """``n`` draws ``[n, D]``; with a context ``[C]`` or ``[n, C]`` each from its own."""
+        """``n`` draws ``[n, D]``; with a context ``[C]`` or ``[n, C]`` each from its own.
+
+        Raises:
+            ValueError: ``n`` is not a whole number ≥ 0, or the context does not fit.
+            TypeError: ``generator`` is neither a generator nor None.
+        """
         return self.forward(self.base.sample(n, generator), context)[0]
 
     def rsample_and_log_prob(
         self, n: int, context: Tensor | None = None, generator: Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """``n`` reparametrised draws ``[n, D]`` and their log p_x ``[n]``, without an inverse."""
+        """``n`` reparametrised draws ``[n, D]`` and their log p_x ``[n]``, without an inverse.
+
+        Errors are those of :meth:`sample`.
+        """
         u = self.base.rsample(n, generator)
         return self._run(self._forward_and_log_prob, u, context)
 
@@ -121,12 +131,12 @@ class Flow(nn.Module):
 
     def _forward_and_log_prob(self, u: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         x, logabsdet = self.transform._forward(u, context)
-        return x, self.base.log_prob(u) - logabsdet
+        return x, self.base._log_prob(u) - logabsdet
 
     def _inverse_and_log_prob(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         u, logabsdet = self.transform._inverse(x, context)
         # Only the density is asked for: nothing needs the gradient that could reach u.
-        return u.detach(), self.base.log_prob(u) + logabsdet
+        return u.detach(), self.base._log_prob(u) + logabsdet
 
     def _run(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """``run(z, context)``: what is given is checked before, and the result after it."""
@@ -135,15 +145,19 @@ class Flow(nn.Module):
         return self._explained(result, z, context)
 
     def _trace(self, z: Tensor, context: Tensor | None, inverse: bool) -> Trace:
+        given = self.transform._checked(z, context)
+        if z.ndim != 2:
+            raise ValueError(f"a trace takes points [N, {self.dim}], got shape {list(z.shape)}")
         states, logabsdets = [z], []
-        for state, logabsdet in self.transform.steps(z, context, inverse=inverse):
+        for state, logabsdet in self.transform._steps(z, given, inverse):
             states.append(state)
             logabsdets.append(-logabsdet if inverse else logabsdet)
         if inverse:
             states.reverse()
             logabsdets.reverse()
         names = [layer.describe() for layer in self.transform]
-        return Trace(torch.stack(states), torch.stack(logabsdets), names)
+        result = torch.stack(states), torch.stack(logabsdets)
+        return Trace(*self._explained(result, z, context), names)
 
     def _explained(
         self, result: tuple[Tensor, Tensor], z: Tensor, context: Tensor | None
@@ -155,15 +169,4 @@ class Flow(nn.Module):
             return result
         if not bool(state.isnan().any() | logs.isnan().any()):
             return result
-        for name, parameter in self.named_parameters():
-            if not parameter.isfinite().all():
-                raise ValueError(f"parameter {name!r} of the flow holds NaN or infinity")
-        for what, given in (("points", z), ("context", context)):
-            if given is not None and not given.isfinite().all():
-                bad = ~given.isfinite().reshape(-1, given.shape[-1]).all(-1)
-                row = int(bad.nonzero()[0])
-                raise ValueError(f"the {what} given to the flow hold NaN or infinity (row {row})")
-        raise FloatingPointError(
-            "the flow yields NaN for finite points and parameters: "
-            "its values have left the range of " + str(z.dtype).removeprefix("torch.")
-        )
+        explain_nan(self, "the flow", z, context)

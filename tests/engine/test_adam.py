@@ -43,5 +43,17 @@ def test_bad_settings() -> None:
     with pytest.raises(ValueError, match="nothing to train"):
         Adam([])
     for rate in (0.0, -1.0, float("nan")):
-        with pytest.raises(ValueError, match=f"learning rate must be > 0, got {rate}"):
+        with pytest.raises(
+            ValueError, match=f"learning rate must be a finite number > 0, got {rate}"
+        ):
             Adam([torch.nn.Parameter(torch.ones(1))], rate)
+    weights = [torch.nn.Parameter(torch.ones(1))]
+    for bad in ((2, 3), (0.9, 1.0), (-0.1, 0.9), (0.9,), 0.9, "ab", (torch.nan, 0.9)):
+        with pytest.raises(ValueError, match="betas must be two numbers ≥ 0 and < 1, got"):
+            Adam(weights, betas=bad)  # type: ignore[arg-type]
+    for eps in (-1, float("nan"), "a"):
+        with pytest.raises(ValueError, match=f"eps must be a finite number > 0, got {eps!r}"):
+            Adam(weights, eps=eps)  # type: ignore[arg-type]
+    for parameters in (3, ["a"], "ab"):
+        with pytest.raises(TypeError, match="parameters must be a list of Tensors, got"):
+            Adam(parameters)  # type: ignore[arg-type]

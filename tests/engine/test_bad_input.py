@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,29 @@ from hypothesis import strategies as st
 
 import flowviz
 from flowviz.flows import Flow, catalog
+from flowviz.flows.autoregressive import BlockNeural
+from flowviz.flows.autoregressive.conditioners import BlockCoupling, Coupling, Masked
+from flowviz.flows.autoregressive.transformers import (
+    MonotoneIntegral,
+    RationalQuadraticSpline,
+    Sigmoids,
+    Stages,
+    SumOfSquares,
+)
+from flowviz.flows.bijection import jacobian
+from flowviz.flows.check import check
+from flowviz.flows.distributions import StandardNormal
+from flowviz.flows.linear import (
+    PLU,
+    QR,
+    SVD,
+    Dense,
+    Diagonal,
+    OrthogonalCayley,
+    Permutation,
+    Triangular,
+)
+from flowviz.flows.matrix_determinant_lemma import Sylvester
 from tests.engine.engine_checks import dims_of, options_of
 
 each = pytest.mark.parametrize("name", catalog.names())
@@ -74,6 +98,101 @@ def test_parameters_that_are_not_finite(name: str) -> None:
         with pytest.raises(ValueError, match="holds NaN") as error:
             flow.log_prob(torch.full((4, dim), 0.3))
         assert repr(parameter_name) in str(error.value)
+
+
+def test_traces_of_what_are_no_points(flow: Flow) -> None:
+    for call in (flow.trace, flow.trace_inverse):
+        with pytest.raises(ValueError, match=r"a trace takes points \[N, 2\], got shape \[2\]"):
+            call(torch.zeros(2))
+        x = torch.zeros(5, 2)
+        x[3, 1] = torch.nan
+        with pytest.raises(ValueError, match=r"points given to the flow hold NaN .*\(row 3\)"):
+            call(x)
+        assert call(x[:0]).states.shape == (3, 0, 2)
+    next(flow.parameters()).data.fill_(torch.nan)
+    with pytest.raises(ValueError, match="of the flow holds NaN"):
+        flow.trace(torch.zeros(5, 2))
+
+
+@pytest.mark.parametrize(
+    ("base", "bijections", "words"),
+    [
+        ("a", [Diagonal(2)], "base must be a Base, got str"),
+        (StandardNormal(2), None, "bijections must be a list of Bijections, got NoneType"),
+        (StandardNormal(2), Diagonal(2), "bijections must be a list of Bijections, got Diagonal"),
+        (StandardNormal(2), "a", "bijections must be a list of Bijections, got one with str"),
+    ],
+    ids=["base", "none", "single", "str"],
+)
+def test_what_no_flow_is_made_of(base: Any, bijections: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        Flow(base, bijections)
+
+
+def test_jacobians_and_checks_of_what_is_none(flow: Flow) -> None:
+    for bad, got in (("a", "str"), (torch.zeros(5, 2).long(), r"torch\.int64")):
+        with pytest.raises(TypeError, match=f"floating-point tensors, got {got}"):
+            jacobian(flow, bad)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=f"floating-point tensors, got {got}"):
+            check(flow.transform, bad)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"points \[\.\.\., D\], got shape \[\]"):
+        jacobian(flow, torch.tensor(0.0))
+    with pytest.raises(TypeError, match="map must be a function, got str"):
+        jacobian("f", torch.zeros(2))  # type: ignore[arg-type]
+    with pytest.raises(
+        TypeError, match=r"takes a bijection, got Flow; a flow's is flow\.transform"
+    ):
+        check(flow, torch.zeros(5, 2))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="check takes finite points"):
+        check(flow.transform, torch.full((5, 2), torch.nan))
+
+
+def test_seeds_and_steps() -> None:
+    for seed in ("a", 1.5, True, -1):
+        with pytest.raises(ValueError, match=f"seed must be a whole number ≥ 0, got {seed!r}"):
+            catalog.make("maf", seed=seed)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="seed must be less than 2⁶³"):
+        catalog.make("maf", seed=2**70)
+    for solver in ("adaptive", "euler"):
+        with pytest.raises(ValueError, match="steps must be a whole number ≥ 1, got 0"):
+            catalog.make("cnf", steps=0, solver=solver)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Triangular(2, upper="yes"), "upper must be True or False, got 'yes'"),
+        (lambda: Permutation(2, order=3), "order must hold each of 0 … 1 once, got 3"),
+        (lambda: Permutation(2, order=[0.0, 1.0]), r"order must hold .* got \[0\.0, 1\.0\]"),
+        (lambda: Coupling(2, 1, split="a"), "split must be a whole number ≥ 1, got 'a'"),
+        (lambda: Coupling(3, 1, split=1.5), r"split must be a whole number ≥ 1, got 1\.5"),
+        (lambda: Coupling(2, 1, split=True), "split must be a whole number ≥ 1, got True"),
+        (lambda: Coupling(2, 1, split=0), "split must be a whole number ≥ 1, got 0"),
+        (lambda: Coupling(2, 1, split=2), "splits at 1 to 1, not 2"),
+        (lambda: Coupling(2, 1, swap="yes"), "swap must be True or False, got 'yes'"),
+        (lambda: Masked(2, 1, order=3), "order must hold each of 0 … 1 once, got 3"),
+        (lambda: Masked(2, 1, order="ab"), "order must hold each of 0 … 1 once, got 'ab'"),
+        (lambda: BlockNeural(2, order=3), "order must hold each of 0 … 1 once, got 3"),
+        (lambda: BlockCoupling(3, 2, parts=True), "has 1 to 3 parts, got True"),
+        (lambda: BlockCoupling(3, 2, reverse=1), "reverse must be True or False, got 1"),
+        (lambda: SumOfSquares(bound="a"), "bound must be a finite number > 0, got 'a'"),
+        (lambda: SumOfSquares(degree=True), "degree must be a whole number ≥ 0, got True"),
+        (lambda: RationalQuadraticSpline(bound="a"), "bound must be a finite number > 0, got 'a'"),
+        (lambda: MonotoneIntegral(bound=torch.inf), "bound must be a finite number > 0, got inf"),
+        (lambda: MonotoneIntegral(nodes=True), "nodes must be a whole number ≥ 1, got True"),
+        (lambda: Stages([3]), "stages must be a list of Transformers, got one with int"),
+        (lambda: Stages(3), "stages must be a list of Transformers, got int"),
+        (lambda: Sigmoids(True), "components must be a whole number ≥ 1, got True"),
+        (lambda: Sylvester(2, True), "rank of a Sylvester flow is 1 to dim = 2, got True"),
+        *(
+            (lambda kind=kind: kind(2, generator="g"), "generator must be a Generator or None")
+            for kind in (Dense, OrthogonalCayley, PLU, Permutation, QR, SVD, Sylvester, Triangular)
+        ),
+    ],
+)
+def test_layers_that_cannot_be_made(make: Callable[[], object], words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        make()
 
 
 def test_overflow_says_so() -> None:
@@ -143,8 +262,11 @@ def test_numbers_of_draws(name: str) -> None:
     for call in (flow.sample, flow.rsample_and_log_prob):
         with pytest.raises(ValueError, match="≥ 0, got -1"):
             call(-1)
-        with pytest.raises(TypeError):
-            call(2.5)
+        for bad in (2.5, True, "a", None):
+            with pytest.raises(ValueError, match=f"whole number ≥ 0, got {bad!r}"):
+                call(bad)
+        with pytest.raises(TypeError, match="generator must be a Generator or None, got str"):
+            call(2, generator="g")
 
 
 def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:

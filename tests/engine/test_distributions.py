@@ -119,10 +119,81 @@ def test_points_in_a_subspace_have_no_full_normal() -> None:
         FullNormal(2).fit(line)
 
 
+@pytest.mark.parametrize("kind", [DiagonalNormal, FullNormal])
+def test_fits_to_what_are_no_points_leave_the_base_alone(
+    kind: type[DiagonalNormal | FullNormal],
+) -> None:
+    base = kind(2)
+    before = [parameter.clone() for parameter in base.parameters()]
+    for bad in (torch.nan, torch.inf):
+        u = torch.randn(5, 2)
+        u[3, 1] = bad
+        with pytest.raises(ValueError, match="fit takes finite points"):
+            base.fit(u)
+    with pytest.raises(TypeError, match="takes floating-point tensors, got str"):
+        base.fit("a")  # type: ignore[arg-type]
+    assert all(map(torch.equal, before, base.parameters()))
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_points_that_are_none(kind: type[Base]) -> None:
+    base, name = kind(2), kind.__name__
+    for shape in ([5, 3], [5, 1], [3], []):
+        with pytest.raises(ValueError) as error:
+            base.log_prob(torch.zeros(shape))
+        assert str(error.value) == f"{name} takes points [..., 2], got shape {shape}"
+    for u, got in (("a", "str"), (None, "NoneType"), (torch.zeros(5, 2).long(), "torch.int64")):
+        with pytest.raises(TypeError, match=f"{name} takes floating-point tensors, got {got}"):
+            base.log_prob(u)  # type: ignore[arg-type]
+    u = torch.zeros(5, 2)
+    u[3, 1] = torch.nan
+    with pytest.raises(ValueError, match=rf"points given to {name} hold NaN .*\(row 3\)"):
+        base.log_prob(u)
+    if list(base.parameters()):
+        with pytest.raises(
+            TypeError, match=r"of torch\.float32 on cpu, got points of torch\.f.*64"
+        ):
+            base.log_prob(torch.zeros(5, 2).double())
+    for name, parameter in base.named_parameters():
+        whole = parameter.data.clone()
+        parameter.data.fill_(torch.nan)
+        with pytest.raises(ValueError, match=f"parameter {name!r} of {kind.__name__} holds NaN"):
+            base.log_prob(torch.zeros(5, 2))
+        parameter.data.copy_(whole)
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_draws_that_cannot_be_made(kind: type[Base]) -> None:
+    for draw in (kind(2).sample, kind(2).rsample):
+        for n in (-1, 2.5, True, "a", None):
+            with pytest.raises(ValueError, match=f"must be a whole number ≥ 0, got {n!r}"):
+                draw(n)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="generator must be a Generator or None, got str"):
+            draw(2, "g")  # type: ignore[arg-type]
+    for dim in (True, 2.0, "2", None):
+        with pytest.raises(ValueError, match=f"dim must be a whole number ≥ 1, got {dim!r}"):
+            kind(dim)  # type: ignore[arg-type]
+
+
 def test_settings_out_of_range() -> None:
     with pytest.raises(ValueError, match="low < high, got low=1"):
         UniformBox(2, 1, 1)
-    with pytest.raises(ValueError, match="at least one component, got 0"):
+    with pytest.raises(ValueError, match="components must be a whole number ≥ 1, got 0"):
         GaussianMixture(2, 0)
     with pytest.raises(ValueError, match=r"df must be a whole number ≥ 1, got 2\.5"):
         StudentT(2, 2.5)
+    with pytest.raises(ValueError, match="df must be a whole number ≥ 1, got True"):
+        StudentT(2, True)
+    for low, high, words in (
+        ("a", "b", "low must be a finite number, got 'a'"),
+        (0, math.inf, "high must be a finite number, got inf"),
+        (0, math.nan, "high must be a finite number, got nan"),
+        (torch.zeros(2), torch.ones(2), r"low must be a finite number, got tensor"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            UniformBox(2, low, high)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="components must be a whole number ≥ 1, got '3'"):
+        GaussianMixture(2, "3")  # type: ignore[arg-type]
+    for radius in (math.nan, math.inf, "a"):
+        with pytest.raises(ValueError, match=f"radius must be a finite number, got {radius!r}"):
+            GaussianMixture(2, radius=radius)  # type: ignore[arg-type]

@@ -215,14 +215,14 @@ def test_sos_is_the_identity_at_zero_parameters() -> None:
 
 def test_bad_settings() -> None:
     for bad in (0, -1, 2.5, "3", None):
-        with pytest.raises(ValueError, match="polynomials ≥ 1, got"):
+        with pytest.raises(ValueError, match="polynomials must be a whole number ≥ 1, got"):
             SumOfSquares(polynomials=bad)  # type: ignore[arg-type]
         for what in ("embedding", "width", "nodes"):
-            with pytest.raises(ValueError, match=f"{what} ≥ 1, got"):
+            with pytest.raises(ValueError, match=f"{what} must be a whole number ≥ 1, got"):
                 MonotoneIntegral(**{what: bad})  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="degree ≥ 0, got -1"):
+    with pytest.raises(ValueError, match="degree must be a whole number ≥ 0, got -1"):
         SumOfSquares(degree=-1)
     for bound in (0.0, -1.0, math.inf, math.nan):
         for transformer in (SumOfSquares, MonotoneIntegral):
-            with pytest.raises(ValueError, match="finite bound > 0"):
+            with pytest.raises(ValueError, match="bound must be a finite number > 0"):
                 transformer(bound=bound)

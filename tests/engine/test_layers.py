@@ -183,7 +183,7 @@ def test_composition_of_masks_and_errors() -> None:
         Composition([])
     with pytest.raises(ValueError, match=r"same dim, got \[2, 3\]"):
         Composition([ActNorm(2), ActNorm(3)])
-    with pytest.raises(TypeError, match="takes bijections, got Linear"):
+    with pytest.raises(TypeError, match="list of Bijections, got one with Linear"):
         Composition([torch.nn.Linear(2, 2)])  # type: ignore[list-item]
     conditional = [Autoregressive(Affine(), Coupling(2, 2, context=c)) for c in (1, 2)]
     with pytest.raises(ValueError, match=r"contexts need the same size, got \[1, 2\]"):

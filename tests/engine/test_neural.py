@@ -184,7 +184,9 @@ def test_stages_are_applied_in_their_order() -> None:
 def test_wrong_arguments() -> None:
     for bad in (0, -1, 2.5, "8", None):
         for made in (Sigmoids, LogisticMixture):
-            with pytest.raises(ValueError, match=f"components, a whole number ≥ 1, got {bad!r}"):
+            with pytest.raises(
+                ValueError, match=f"components must be a whole number ≥ 1, got {bad!r}"
+            ):
                 made(bad)
         with pytest.raises(ValueError, match=f"stages must be a whole number ≥ 1, got {bad!r}"):
             catalog.make("deep_naf", stages=bad)

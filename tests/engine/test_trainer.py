@@ -116,7 +116,7 @@ def test_run_yields_every_so_often_and_at_the_end() -> None:
     assert math.isfinite(last.loss) and last.standard_error > 0 and last.gradient_norm > 0
     assert last.steps_per_second > 0
     for steps, every in ((0, 1), (1, 0), (-1, 1)):
-        with pytest.raises(ValueError, match="must be ≥ 1"):
+        with pytest.raises(ValueError, match="must be a whole number ≥ 1"):
             next(run.run(steps, every=every))
 
 
@@ -257,9 +257,9 @@ def test_two_gaussians_are_learned(direction: str) -> None:
 
 
 def test_bad_settings() -> None:
-    with pytest.raises(ValueError, match="max_gradient_norm must be > 0, got 0"):
+    with pytest.raises(ValueError, match="max_gradient_norm must be a finite number > 0, got 0"):
         trainer(max_gradient_norm=0)
-    with pytest.raises(ValueError, match="learning rate must be > 0, got -1"):
+    with pytest.raises(ValueError, match="learning rate must be a finite number > 0, got -1"):
         trainer(learning_rate=-1)
     for make in (maximum_likelihood, variational):
         for batch in (0, 2.5, -1):
@@ -273,3 +273,71 @@ def test_bad_settings() -> None:
             catalog.make("plu", seed=0),
             lambda flow, generator: Estimate.of(torch.zeros(3, requires_grad=True)),
         ).step()
+
+
+def plain(flow: Flow, generator: Generator) -> Estimate:
+    return forward_kl(flow, TwoGaussians().sample(16, generator))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"flow": "f"}, "flow must be a Module, got str"),
+        ({"objective": "a"}, "objective must be a function, got str"),
+        ({"optimizer": "a"}, "optimizer must have a method zero_grad, .* got str"),
+        ({"learning_rate": math.inf}, "learning rate must be a finite number > 0, got inf"),
+        ({"learning_rate": "a"}, "learning rate must be a finite number > 0, got 'a'"),
+        ({"max_gradient_norm": "a"}, "max_gradient_norm must be a finite number > 0, got 'a'"),
+        ({"seed": "a"}, "seed must be a whole number ≥ 0, got 'a'"),
+        ({"seed": 1.5}, r"seed must be a whole number ≥ 0, got 1\.5"),
+        ({"seed": 2**70}, "seed must be less than 2⁶³"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else repr(value),
+)
+def test_settings_that_are_refused(settings: dict[str, object], words: str) -> None:
+    given = {"flow": catalog.make("plu", seed=0), "objective": plain, **settings}
+    with pytest.raises((TypeError, ValueError), match=words):
+        Trainer(**given)  # type: ignore[arg-type]
+
+
+def test_no_limit_to_the_gradient() -> None:
+    assert trainer(max_gradient_norm=math.inf).step() is not None
+
+
+def test_runs_are_refused_when_they_are_asked_for() -> None:
+    run = trainer()
+    for steps, every in (("a", 1), (2.5, 1), (True, 1), (1, "a"), (0, 1)):
+        with pytest.raises(ValueError, match="must be a whole number ≥ 1"):
+            run.run(steps, every=every)  # type: ignore[arg-type]
+    for call in (lambda: run.run(1, cancelled=True), lambda: run.step(True)):  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="cancelled must be a function, got bool"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (lambda e: 1.5, "result must be a Estimate, got float"),
+        (lambda e: e.value, "result must be a Estimate, got Tensor"),
+        (lambda e: Estimate(e.value * torch.ones(3), e.standard_error), r"scalar, got shape \[3\]"),
+        (lambda e: Estimate(1.5, e.standard_error), "value must be a Tensor, got float"),  # type: ignore[arg-type]
+        (lambda e: Estimate(e.value, "a"), "standard_error must be a Tensor, got str"),  # type: ignore[arg-type]
+        (lambda e: Estimate(e.value.detach(), e.standard_error), "does not depend on the flow"),
+    ],
+    ids=["float", "tensor", "vector", "value", "error", "constant"],
+)
+def test_what_an_objective_returns(result: Callable[[Estimate], object], words: str) -> None:
+    flow = catalog.make("glow", layers=2, seed=0)
+    before = state(flow)
+    run = Trainer(flow, lambda flow, generator: result(plain(flow, generator)))  # type: ignore[arg-type, return-value]
+    with pytest.raises((TypeError, ValueError), match=words):
+        run.step()
+    assert same(state(flow), before) and run.steps == 0
+
+
+def test_targets_that_are_none() -> None:
+    for make, method in ((maximum_likelihood, "sample"), (variational, "log_density")):
+        with pytest.raises(TypeError, match=f"target must have a method {method}, .* got str"):
+            make("two_moons")  # type: ignore[operator]
+    with pytest.raises(ValueError, match="path_gradient must be True or False, got 'yes'"):
+        variational(TwoGaussians(), path_gradient="yes")  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.conditioners.conditioner import with_context
 from flowviz.flows.bijection import Bijection
 from flowviz.flows.numerics.mlp import check_hidden
@@ -33,6 +34,9 @@ class BlockNeural(Bijection):
         hidden: widths of the network: each coordinate has as many units of a layer as make it
             at least that wide.
         context: C.
+
+    Raises:
+        ValueError: ``order`` does not hold each place once, or a number is out of its range.
     """
 
     exact_inverse = False
@@ -46,9 +50,7 @@ class BlockNeural(Bijection):
         context: int = 0,
     ) -> None:
         super().__init__(dim, context)
-        places = list(range(dim)) if order is None else list(order)
-        if sorted(places) != list(range(dim)):
-            raise ValueError(f"order must hold each of 0 … {dim - 1} once, got {places}")
+        places = list(range(dim)) if order is None else arguments.order(order, dim)
         self.order = places
         self.network = BlockNetwork(places, hidden, context)
         # A small gate: layer upon layer, the bounded network's flat tails would multiply.

@@ -56,8 +56,8 @@ def make(
         name: one of :func:`names`.
         dim: D.
         layers: K, the number of layers; the entry's own number by default.
-        seed: of the initial parameters, for the same flow every time; the global generator
-            decides when None.
+        seed: of the initial parameters, a whole number ≥ 0, for the same flow every time; the
+            global generator decides when None.
         **options: what the entry's ``options`` list, above all ``hidden=(64, 64)`` (widths of
             the network), ``bins=8`` (of a spline) and ``context=0`` (number of context features).
 
@@ -73,10 +73,12 @@ def make(
         raise ValueError(
             f"{name!r} has no option {', '.join(unknown)}; it has: {', '.join(allowed)}{hint}"
         )
-    if not isinstance(dim, int) or not family.allows(dim):
+    if not isinstance(dim, int) or isinstance(dim, bool) or not family.allows(dim):
         raise ValueError(f"{name!r} needs {family.dims_in_words()}, got {dim!r}")
     layers = family.layers if layers is None else layers
     arguments.whole("layers", layers, 1)
+    if seed is not None:
+        arguments.seed(seed)
     # The networks draw from the global generator: borrow it, and give it back as it was.
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:

@@ -24,10 +24,11 @@ _SOLVE = {"context": 0, "solver": "adaptive", "steps": 8, "rtol": 1e-5, "gradien
 
 def _solver(settings: dict[str, Any]) -> Solver:
     name = settings["solver"]
-    if name == "adaptive":
-        return AdaptiveSteps(settings["rtol"])
     arguments.named("solver", name, {"adaptive": None, **TABLEAUS})
-    return FixedSteps(name, settings["steps"])
+    # Both, so that a setting out of its range is refused whether it is in use or not.
+    adaptive = AdaptiveSteps(settings["rtol"])
+    fixed = FixedSteps("rk4" if name == "adaptive" else name, settings["steps"])
+    return adaptive if name == "adaptive" else fixed
 
 
 def _mlp(dim: int, layers: int, settings: dict[str, Any], *, exact: bool) -> Layers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.bijection import Bijection
 
 
@@ -25,6 +26,7 @@ class Dense(Bijection):
 
     def __init__(self, dim: int, generator: Generator | None = None) -> None:
         super().__init__(dim)
+        arguments.optional("generator", generator, Generator)
         start = torch.zeros(dim, dim)
         if generator is not None:
             Q = torch.linalg.qr(torch.randn(dim, dim, generator=generator))[0]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+from flowviz import arguments
 from flowviz.flows.bijection import Bijection
 
 
@@ -36,12 +37,11 @@ class Permutation(Bijection):
         order: Sequence[int] | None = None,
     ) -> None:
         super().__init__(dim)
+        arguments.optional("generator", generator, Generator)
         if order is not None and generator is not None:
             raise ValueError("a permutation is drawn by a generator or given by order, not both")
         if order is not None:
-            if sorted(order) != list(range(dim)):
-                raise ValueError(f"order must hold each of 0 … {dim - 1} once, got {list(order)}")
-            permutation = torch.tensor(list(order))
+            permutation = torch.tensor(arguments.order(order, dim))
         elif generator is not None:
             permutation = torch.randperm(dim, generator=generator)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.bijection import Bijection
 from flowviz.flows.numerics.householder import householder
 
@@ -23,6 +24,7 @@ class QR(Bijection):
 
     def __init__(self, dim: int, generator: Generator | None = None) -> None:
         super().__init__(dim)
+        arguments.optional("generator", generator, Generator)
         reflections, upper = torch.zeros(2, dim, dim)
         if generator is not None:
             reflections = torch.randn(dim, dim, generator=generator)

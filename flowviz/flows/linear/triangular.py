@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.bijection import Bijection
 
 
@@ -18,13 +19,17 @@ class Triangular(Bijection):
         dim: D.
         generator: draws the start, off the diagonal; identity when None.
         upper: triangular the other way.
+
+    Raises:
+        ValueError: ``upper`` is not True or False.
     """
 
     def __init__(
         self, dim: int, generator: Generator | None = None, *, upper: bool = False
     ) -> None:
         super().__init__(dim)
-        self.upper = upper
+        arguments.optional("generator", generator, Generator)
+        self.upper = arguments.flag("upper", upper)
         start = torch.zeros(dim, dim)
         if generator is not None:
             start = 0.5 * torch.randn(dim, dim, generator=generator) * dim**-0.5

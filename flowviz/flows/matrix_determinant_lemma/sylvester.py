@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.bijection import Bijection
 from flowviz.flows.matrix_determinant_lemma import planar
 from flowviz.flows.numerics.householder import householder
@@ -42,7 +43,8 @@ class Sylvester(Bijection):
 
     def __init__(self, dim: int, rank: int = 1, generator: Generator | None = None) -> None:
         super().__init__(dim)
-        if not isinstance(rank, int) or not 1 <= rank <= dim:
+        arguments.optional("generator", generator, Generator)
+        if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= dim:
             raise ValueError(f"the rank of a Sylvester flow is 1 to dim = {dim}, got {rank!r}")
         self.rank = rank
 

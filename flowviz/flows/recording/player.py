@@ -41,7 +41,7 @@ class Player:
     """
 
     def __init__(self, flow: nn.Module) -> None:
-        if not isinstance(flow, nn.Module):
+        if not isinstance(flow, nn.Module) or not hasattr(flow, "player"):
             raise TypeError(f"a player takes a flow, got {type(flow).__name__}")
         self._flow = flow
         self._modules = list(flow.modules())

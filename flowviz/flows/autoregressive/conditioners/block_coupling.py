@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.conditioners.conditioner import Conditioner, with_context
 from flowviz.flows.autoregressive.conditioners.masked import MaskedLinear
 from flowviz.flows.numerics.mlp import check_hidden, start_small
@@ -31,7 +32,7 @@ class BlockCoupling(Conditioner):
         place: ``[D]``, which group each coordinate belongs to, from 0.
 
     Raises:
-        ValueError: K is not a whole number from 1 to D.
+        ValueError: K is not a whole number from 1 to D, or ``reverse`` not True or False.
     """
 
     title = "block coupling"
@@ -47,10 +48,11 @@ class BlockCoupling(Conditioner):
         context: int = 0,
     ) -> None:
         super().__init__(dim, parameters_per_dim, context)
-        if not isinstance(parts, int) or not 1 <= parts <= dim:
+        if not isinstance(parts, int) or isinstance(parts, bool) or not 1 <= parts <= dim:
             raise ValueError(
                 f"a block coupling of {dim} coordinates has 1 to {dim} parts, got {parts!r}"
             )
+        arguments.flag("reverse", reverse)
         blocks = [block.tolist() for block in torch.arange(dim).tensor_split(parts)]
         self.groups = tuple(reversed(blocks) if reverse else blocks)
         self.place = torch.empty(dim, dtype=torch.long)

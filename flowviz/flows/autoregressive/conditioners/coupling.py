@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.conditioners.conditioner import Conditioner, with_context
 from flowviz.flows.numerics.mlp import MLP
 
@@ -23,6 +24,9 @@ class Coupling(Conditioner):
         swap: keep the *last* coordinates instead; alternate it from layer to layer.
         hidden: widths of the network.
         context: C.
+
+    Raises:
+        ValueError: a number is out of its range, or ``swap`` is not True or False.
     """
 
     title = "coupling"
@@ -40,12 +44,12 @@ class Coupling(Conditioner):
         super().__init__(dim, parameters_per_dim, context)
         if dim < 2:
             raise ValueError(f"a coupling needs dim ≥ 2 (one part to keep, one to move), got {dim}")
-        split = dim // 2 if split is None else split
-        if not 1 <= split < dim:
+        split = dim // 2 if split is None else arguments.whole("split", split, 1)
+        if split >= dim:
             raise ValueError(
                 f"a coupling of {dim} coordinates splits at 1 to {dim - 1}, not {split}"
             )
-        self.swap = swap
+        self.swap = arguments.flag("swap", swap)
         self._sizes = [dim - split, split] if swap else [split, dim - split]
         self._moved = dim - split
         self.groups = (list(range(self._moved)),)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.conditioners.conditioner import Conditioner
 
 
@@ -27,9 +28,7 @@ class Ordered(Conditioner):
         self, dim: int, parameters_per_dim: int, order: Sequence[int] | None, context: int
     ) -> None:
         super().__init__(dim, parameters_per_dim, context)
-        places = list(range(dim)) if order is None else list(order)
-        if sorted(places) != list(range(dim)):
-            raise ValueError(f"order must hold each of 0 … {dim - 1} once, got {places}")
+        places = list(range(dim)) if order is None else arguments.order(order, dim)
         self.order = places
         self.groups = tuple([places.index(place)] for place in range(dim))
 

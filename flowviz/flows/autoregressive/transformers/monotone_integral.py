@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.transformers.transformer import Transformer
 from flowviz.flows.numerics.mlp import start_small
 from flowviz.flows.numerics.quadrature import gauss_legendre, inverse_of_integral
@@ -61,12 +62,9 @@ class MonotoneIntegral(Transformer):
     ) -> None:
         super().__init__()
         for what, number in (("embedding", embedding), ("width", width), ("nodes", nodes)):
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(f"a monotone integral needs {what} ≥ 1, got {number!r}")
-        if not (bound > 0 and math.isfinite(bound)):
-            raise ValueError(f"a monotone integral needs a finite bound > 0, got {bound!r}")
+            arguments.whole(what, number, 1)
         self.nodes = nodes
-        self.bound = float(bound)
+        self.bound = arguments.positive("bound", bound)
         self.parameters_per_dim = 1 + embedding
         self.first = nn.Linear(1 + embedding, width)
         self.second = nn.Linear(width, width)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.transformers.transformer import Transformer
 from flowviz.flows.numerics.root import bracketed
 
@@ -57,11 +58,15 @@ class Stages(Transformer):
 
     Args:
         stages: τ_1, …, τ_S; the first acts first.
+
+    Raises:
+        ValueError: there is no stage.
+        TypeError: a stage is no transformer.
     """
 
     def __init__(self, stages: Iterable[Transformer]) -> None:
         super().__init__()
-        transformers = list(stages)
+        transformers = arguments.instances("stages", stages, Transformer)
         if not transformers:
             raise ValueError("a transformer of stages needs at least one stage, got none")
         self.stages = nn.ModuleList(transformers)
@@ -91,9 +96,7 @@ class Stages(Transformer):
 
 def check_components(components: Any) -> int:
     """K of a mixture; ValueError unless it is a whole number ≥ 1."""
-    if not isinstance(components, int) or components < 1:
-        raise ValueError(f"a mixture needs components, a whole number ≥ 1, got {components!r}")
-    return components
+    return arguments.whole("components", components, 1)
 
 
 def bounded(log_slope: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.transformers.transformer import Transformer
 
 MIN_FRACTION = 1e-3
@@ -40,14 +41,11 @@ class Spline(Transformer):
 
     def __init__(self, bins: int = 8, bound: float = 5.0) -> None:
         super().__init__()
-        if not isinstance(bins, int) or bins < 2:
-            raise ValueError(f"a spline needs bins ≥ 2, got {bins!r}")
+        arguments.whole("bins", bins, 2)
         if bins * MIN_FRACTION >= 1:
             raise ValueError(f"a spline takes fewer than {1 / MIN_FRACTION:.0f} bins, got {bins}")
-        if not (bound > 0 and math.isfinite(bound)):
-            raise ValueError(f"a spline needs a finite bound > 0, got {bound!r}")
         self.bins = bins
-        self.bound = float(bound)
+        self.bound = arguments.positive("bound", bound)
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
         return _Apply.apply(z, h, self, False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.transformers.transformer import Transformer
 from flowviz.flows.numerics.quadrature import gauss_legendre, inverse_of_integral
 
@@ -43,15 +43,9 @@ class SumOfSquares(Transformer):
 
     def __init__(self, polynomials: int = 3, degree: int = 2, bound: float = 5.0) -> None:
         super().__init__()
-        if not isinstance(polynomials, int) or polynomials < 1:
-            raise ValueError(f"a sum of squares needs polynomials ≥ 1, got {polynomials!r}")
-        if not isinstance(degree, int) or degree < 0:
-            raise ValueError(f"a sum of squares needs a degree ≥ 0, got {degree!r}")
-        if not (bound > 0 and math.isfinite(bound)):
-            raise ValueError(f"a sum of squares needs a finite bound > 0, got {bound!r}")
-        self.polynomials = polynomials
-        self.degree = degree
-        self.bound = float(bound)
+        self.polynomials = arguments.whole("polynomials", polynomials, 1)
+        self.degree = arguments.whole("degree", degree, 0)
+        self.bound = arguments.positive("bound", bound)
         self.parameters_per_dim = 1 + polynomials * (degree + 1)
 
     def coefficients(self, h: Tensor) -> Tensor:
