@@ -662,6 +662,28 @@ def test_it_fits(
     )
 
 
+def test_the_legend_of_a_strip_is_as_wide_as_its_words(show: Any) -> None:
+    side = np.linspace(-2, 2, 5)
+    grid = np.stack(np.meshgrid(side, side), -1)
+    values = np.linspace(-0.1, 0.1, 16).reshape(4, 4)
+    cells = Grid(grid, values, value_range=(-0.0823, 0.0823), label="log|det J| of all the layers")
+    page = show(Stage([cells], window=WINDOW, strip=True))
+    # The box keeps its margin free: words that are cut off begin at the very edge.
+    inked = page.evaluate(
+        """() => {
+          const canvas = document.querySelector("canvas.fv-stage-legend");
+          const ratio = canvas.width / canvas.clientWidth;
+          const context = canvas.getContext("2d");
+          const top = 14 * ratio, height = canvas.height - 24 * ratio;
+          const { data } = context.getImageData(1, top, 6 * ratio, height);
+          const colours = new Set();
+          for (let i = 0; i < data.length; i += 4) colours.add(data.slice(i, i + 4).join());
+          return colours.size;
+        }"""
+    )
+    assert inked == 1
+
+
 # ---- taking it away -----------------------------------------------------------------------------
 
 

@@ -33,16 +33,32 @@ export function legendWords(mark) {
   return mark.palette === "diverging" ? `${words}, blue contracts, orange expands` : words;
 }
 
+/** What the widest legend beside a picture of ``width`` takes, in css pixels. */
+export function legendsWidth(context, scene, width, theme) {
+  context.font = fontOf(theme);
+  const widths = legends(scene).map((mark) => barWidth(context, mark, width) + 2 * BAR.pad);
+  return Math.max(0, ...widths);
+}
+
+function fontOf(theme) {
+  return `11px ${theme.font}`;
+}
+
+/** The width of a legend's bar, that of its name and of its numbers at least. */
+function barWidth(context, mark, width) {
+  const numbers = context.measureText(ends(mark).join("   ")).width;
+  const bar = width < 420 ? BAR.narrow : BAR.width;
+  return Math.max(context.measureText(mark.label).width, bar, numbers);
+}
+
 /** Draw the legends in the lower right corner of a box in css pixels. */
 export function drawLegends(context, scene, { left, top, width, height }, theme, tables) {
-  const bar = width < 420 ? BAR.narrow : BAR.width;
   let bottom = top + height - 6;
   context.save();
-  context.font = `11px ${theme.font}`;
+  context.font = fontOf(theme);
   for (const mark of legends(scene)) {
     const [first, last] = ends(mark);
-    const numbers = context.measureText(`${first}   ${last}`).width;
-    const name = Math.max(context.measureText(mark.label).width, bar, numbers);
+    const name = barWidth(context, mark, width);
     const boxWidth = name + 2 * BAR.pad;
     const x = left + width - boxWidth - 6;
     const y = bottom - LEGEND_HEIGHT;
