@@ -50,7 +50,7 @@ used with. In brackets: that library's time over flowviz's. flowviz records its 
 them, as its trainer does from the eleventh step on; FlowJAX is compiled. The seconds that this
 takes are in columns of their own and in no other. A dash: the library does not have the family with
 a density that can be evaluated, or its run fails; or nothing can be recorded. Families that no
-other has are left out.
+other has are left out. The times are those of a busy machine and compare within this table only.
 """
 
 
