@@ -100,7 +100,8 @@ def test_steps_whose_errors_nobody_looks_at_are_seen(monkeypatch: pytest.MonkeyP
     def wrong(self: AdaptiveSteps, rtol: float) -> None:
         init(self, rtol)
         if rtol == 1e-6:
-            self.tableau = dataclasses.replace(self.tableau, error=(1e-30,) * 7)
+            nothing = (1e-30,) * 7
+            self.tableau = dataclasses.replace(self.tableau, error=nothing, bend=nothing)
 
     monkeypatch.setattr(AdaptiveSteps, "__init__", wrong)
     with pytest.raises(AssertionError, match="1e-06"):
