@@ -67,6 +67,8 @@ class Recording:
         self.differentiable = [t.requires_grad for t in outputs]
         self.has_gradient = [t is not None for t in gradients]
         self.needed_inputs = [places[name] for name in used]
+        # A buffer may have moved until the gradient is asked for: it is kept only where needed.
+        self.kept = [t.requires_grad or i in self.needed_inputs for i, t in enumerate(inputs)]
         self.constants = [tape.constants[name] for name in constants]
         self.later_constants = [tape.constants[name] for name in later]
         self.conditions = [(places[name], number) for name, number in tape.conditions]
@@ -156,12 +158,8 @@ class _Play(Function):
         # by them: hence the outputs are others, of the same memory.
         outputs = tuple(t.detach() for t in results[:count])
         ctx.recording, ctx.pass_ = recording, pass_
-        # A buffer may have moved until the gradient is asked for: it is kept only where needed.
-        kept = [
-            t if t.requires_grad or i in recording.needed_inputs else None
-            for i, t in enumerate(inputs)
-        ]
-        ctx.moving = [t if k is None else None for t, k in zip(inputs, kept, strict=True)]
+        kept = [t if keep else None for t, keep in zip(inputs, recording.kept, strict=True)]
+        ctx.moving = [None if keep else t for t, keep in zip(inputs, recording.kept, strict=True)]
         ctx.save_for_backward(*kept, *results[count:])
         ctx.mark_non_differentiable(
             *(t for t, moves in zip(outputs, recording.differentiable, strict=True) if not moves)
