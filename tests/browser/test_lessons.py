@@ -204,6 +204,11 @@ def notebook(own_lab, open_page):
     """The lesson in JupyterLab, all cells run."""
     origin, token = own_lab
     page = open_page(height=TALL)
+    # anywidget gives a widget's code two seconds, which a busy machine needs: here, none at all.
+    page.add_init_script(
+        "const after = AbortSignal.timeout.bind(AbortSignal);"
+        "AbortSignal.timeout = (ms) => after(ms === 2000 ? 0 : ms);"
+    )
     page.goto(f"{origin}/lab/tree/{LESSON}?token={token}&reset", wait_until="commit")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=PATIENCE)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=PATIENCE)

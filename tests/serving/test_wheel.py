@@ -46,6 +46,8 @@ def test_it_holds_notebooks_scripts_styles_and_templates(wheel):
     shared = {name.partition("/data/")[2] for name in names if "/data/" in name}
     for name in ("index.html.j2", "conf.json", "page.js", "head.html", "page.css", "tokens.css"):
         assert f"share/jupyter/voila/templates/flowviz/{name}" in shared
+    for name in ("package.json", "patience.js"):
+        assert f"share/jupyter/labextensions/flowviz/{name}" in shared
     assert not any(name.startswith("tests/") for name in names)
 
 
