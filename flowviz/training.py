@@ -13,7 +13,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +25,7 @@ from flowviz.adam import Adam
 from flowviz.flows.bijection import estimated
 from flowviz.flows.flow import Flow
 from flowviz.flows.recording import Player
-from flowviz.objectives import Estimate, forward_kl, reverse_kl
+from flowviz.objectives import Estimate, forward_kl, forward_kl_backward, reverse_kl
 
 Objective = Callable[[Flow, Generator], Estimate]
 """A draw of the loss: the flow and the generator of all randomness, to an estimate."""
@@ -82,8 +82,31 @@ class Snapshot:
     failure: str | None = None
 
 
-def maximum_likelihood(target: Sampler, batch: int = 512) -> Objective:
-    """Forward KL on fresh samples of the target, ``batch`` of them a step.
+@dataclass(frozen=True)
+class MaximumLikelihood:
+    """Forward KL on fresh samples, see :func:`maximum_likelihood`."""
+
+    target: Sampler
+    batch: int
+
+    def __call__(self, flow: Flow, generator: Generator) -> Estimate:
+        """A draw of the loss."""
+        return forward_kl(flow, self._sample(flow, generator))
+
+    def backward(
+        self, flow: Flow, generator: Generator, cancelled: Callable[[], bool]
+    ) -> Estimate | None:
+        """The same without gradient, which has gone to the parameters; None where cancelled."""
+        x = self._sample(flow, generator)
+        return forward_kl_backward(flow, x, cancelled=cancelled)
+
+    def _sample(self, flow: Flow, generator: Generator) -> Tensor:
+        like = flow.like
+        return self.target.sample(self.batch, generator, like.device, like.dtype)
+
+
+def maximum_likelihood(target: Sampler, batch: int = 512) -> MaximumLikelihood:
+    """Forward KL on fresh samples of the target, ``batch`` of them a step: an objective.
 
     Raises:
         ValueError: ``batch`` is not a whole number ≥ 1.
@@ -91,12 +114,7 @@ def maximum_likelihood(target: Sampler, batch: int = 512) -> Objective:
     """
     arguments.method("target", target, "sample", "targets.make('two_moons')")
     arguments.whole("batch", batch, 1)
-
-    def objective(flow: Flow, generator: Generator) -> Estimate:
-        like = flow.like
-        return forward_kl(flow, target.sample(batch, generator, like.device, like.dtype))
-
-    return objective
+    return MaximumLikelihood(target, batch)
 
 
 def variational(target: Density, batch: int = 512, *, path_gradient: bool = False) -> Objective:
@@ -200,12 +218,10 @@ class Trainer:
         self.failure = None
         torch._foreach_copy_(self._before, self._state)
         try:
-            estimate = self._evaluate()
-            if cancelled():
+            estimate = self._descend(cancelled)
+            if estimate is None:
                 self._undo()
                 return None
-            self.optimizer.zero_grad()
-            estimate.value.backward()
             norm = self._clip()
             if cancelled():
                 self._undo()
@@ -258,7 +274,24 @@ class Trainer:
             if snapshot.failure is not None:
                 return
 
-    def _evaluate(self) -> Estimate:
+    def _descend(self, cancelled: Callable[[], bool]) -> Estimate | None:
+        """The loss, and its gradient at the parameters; None where that was cancelled."""
+        objective = self.objective
+        if isinstance(objective, MaximumLikelihood) and isinstance(self.flow, Flow):
+            self.optimizer.zero_grad()
+            with self._computing():
+                return objective.backward(self.flow, self.generator, cancelled)
+        with self._computing():
+            estimate = _checked(objective(self.flow, self.generator))
+        if cancelled():
+            return None
+        self.optimizer.zero_grad()
+        estimate.value.backward()
+        return estimate
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """In training mode, all noise from our generator, and what is recorded played."""
         generators = [layer.generator for layer in self._noisy]
         self._set_training(True)
         try:
@@ -267,7 +300,7 @@ class Trainer:
             with ExitStack() as playing:
                 for player in self._players:
                     playing.enter_context(player)
-                return _checked(self.objective(self.flow, self.generator))
+                yield
         finally:
             self._set_training(False)
             for layer, own in zip(self._noisy, generators, strict=True):

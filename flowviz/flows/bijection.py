@@ -83,6 +83,10 @@ class Bijection(nn.Module):
         """A short name for layer strips and tables."""
         return type(self).__name__
 
+    def defect(self) -> str | None:
+        """Why the parameters make no bijection, in words; None while they do."""
+        return None
+
     def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 

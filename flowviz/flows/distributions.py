@@ -299,6 +299,9 @@ def explain_nan(
             bad = ~given.isfinite().reshape(-1, given.shape[-1]).all(-1)
             row = int(bad.nonzero()[0])
             raise ValueError(f"the {what} given to {title} hold NaN or infinity (row {row})")
+    for part in module.modules():
+        if (defect := getattr(part, "defect", None)) and (reason := defect()):
+            raise FloatingPointError(reason)
     dtype = str(points.dtype).removeprefix("torch.")
     raise FloatingPointError(
         f"{title} yields NaN for finite points and parameters: "

@@ -22,7 +22,7 @@ from flowviz.objectives.integral_probability_metrics import (
     sliced_wasserstein,
     wasserstein_1d,
 )
-from flowviz.objectives.kullback_leibler import forward_kl, reverse_kl
+from flowviz.objectives.kullback_leibler import forward_kl, forward_kl_backward, reverse_kl
 
 __all__ = [
     "Adversarial",
@@ -35,6 +35,7 @@ __all__ = [
     "energy_distance",
     "f_divergence",
     "forward_kl",
+    "forward_kl_backward",
     "kl_duality",
     "mmd",
     "reverse_kl",

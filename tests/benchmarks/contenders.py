@@ -77,6 +77,19 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
     flow = catalog.make(name, dim, layers, seed=seed, **options)
     player = Player(flow)
 
+    update = Adam(flow.parameters(), rate)
+
+    def gradient(x: Tensor) -> Tensor:
+        update.zero_grad()
+        with player:
+            return -flow.log_prob_backward(x).mean()
+
+    def step(x: Tensor) -> Tensor:
+        loss = gradient(x)
+        update.step()
+        return loss
+
+    @torch.no_grad()
     def log_prob(x: Tensor) -> Tensor:
         with player:
             return flow.log_prob(x)
@@ -85,9 +98,7 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
         with player:
             return flow.sample(n)
 
-    contender = in_torch(flow, log_prob, sample, Adam, rate)
-    contender.plays = lambda: bool(player.recordings)
-    return contender
+    return Contender(gradient, step, sample, log_prob, plays=lambda: bool(player.recordings))
 
 
 def zuko(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:

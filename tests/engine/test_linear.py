@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowviz.flows import Bijection, catalog
+from flowviz.flows import Bijection, Flow, catalog
+from flowviz.flows.distributions import StandardNormal
 from flowviz.flows.linear import (
     QR,
     SVD,
@@ -201,6 +202,10 @@ def test_a_singular_matrix_says_so() -> None:
     for call in (layer, layer.inverse):
         with pytest.raises(FloatingPointError, match=r"3 × 3 matrix .* is singular"):
             call(points(4, 3))
+    flow = Flow(StandardNormal(3), [layer]).double()
+    for ask in (flow.log_prob, flow, lambda z: flow.sample(len(z))):
+        with pytest.raises(FloatingPointError, match=r"3 × 3 matrix .* is singular"):
+            ask(points(4, 3))
     # Nearly singular is a matter of condition.
     layer.offset.data[2, 2] = -1 + 1e-6
     assert_layer(layer, points(4, 3))

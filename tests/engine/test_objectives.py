@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from flowviz.flows import Flow, catalog
-from flowviz.objectives import Estimate, forward_kl, reverse_kl
+from flowviz.objectives import Estimate, forward_kl, forward_kl_backward, reverse_kl
 from tests.engine.engine_checks import points, random_flow
 
 N = 40_000
@@ -124,6 +124,20 @@ def test_standard_error() -> None:
         assert torch.isnan(Estimate.of(terms[:1]).standard_error)
 
 
+def test_forward_kl_and_its_gradient_at_once() -> None:
+    flow, x = catalog.make("real_nvp", seed=0), torch.randn(16, 2)
+    expected = forward_kl(flow, x)
+    expected.value.backward()
+    gradients = [p.grad for p in flow.parameters()]
+    flow.zero_grad()
+    found = forward_kl_backward(flow, x)
+    assert not found.value.requires_grad
+    assert torch.equal(found.value, expected.value)
+    assert torch.equal(found.standard_error, expected.standard_error)
+    for parameter, gradient in zip(flow.parameters(), gradients, strict=True):
+        assert torch.equal(parameter.grad, gradient)
+
+
 def test_one_sample_is_enough() -> None:
     flow = catalog.make("real_nvp", seed=0)
     assert forward_kl(flow, torch.zeros(1, 2)).value.isfinite()
@@ -131,12 +145,13 @@ def test_one_sample_is_enough() -> None:
 
 def test_bad_input() -> None:
     flow = catalog.make("real_nvp", seed=0)
-    with pytest.raises(ValueError, match=r"\[N, 2\], N ≥ 1; got \[0, 2\]"):
-        forward_kl(flow, torch.zeros(0, 2))
-    with pytest.raises(ValueError, match=r"got \[2\]"):
-        forward_kl(flow, torch.zeros(2))
-    with pytest.raises(TypeError, match="got list"):
-        forward_kl(flow, [[0.0, 1.0]])  # type: ignore[arg-type]
+    for objective in (forward_kl, forward_kl_backward):
+        with pytest.raises(ValueError, match=r"\[N, 2\], N ≥ 1; got \[0, 2\]"):
+            objective(flow, torch.zeros(0, 2))
+        with pytest.raises(ValueError, match=r"got \[2\]"):
+            objective(flow, torch.zeros(2))
+        with pytest.raises(TypeError, match="got list"):
+            objective(flow, [[0.0, 1.0]])  # type: ignore[arg-type]
     for n in (0, -3, 2.5):
         with pytest.raises(ValueError, match=f"n ≥ 1 draws, got {n}"):
             reverse_kl(flow, lambda x: x.sum(-1), n)  # type: ignore[arg-type]

@@ -29,7 +29,6 @@ STEPS = WARM_UP + 5
 # Their steps depend on the data, or they draw random numbers, or (attention, convolutions)
 # TorchScript cannot take down an operation of theirs.
 DENSITY_IS_COMPUTED = {
-    "dense",
     "attention_af",
     "glow_image",
     "contractive_hutchinson",
@@ -74,6 +73,11 @@ def density(flow: Flow, x: Tensor) -> Tensor:
     return -flow.log_prob(x).mean()
 
 
+def descent(flow: Flow, x: Tensor) -> Tensor:
+    """The same number, after its gradient."""
+    return -flow.log_prob_backward(x).mean()
+
+
 def draws(flow: Flow, _: Tensor) -> Tensor:
     x, log_prob = flow.rsample_and_log_prob(16, generator=Generator().manual_seed(4))
     return (log_prob + x.square().sum(-1)).mean()
@@ -94,7 +98,8 @@ def trained(
         else:
             with player:
                 value = loss(flow, x)
-        value.backward()
+        if value.requires_grad:
+            value.backward()
         optimizer.step()
         losses.append(value.detach())
     return [*losses, *flow.state_dict().values()]
@@ -107,20 +112,21 @@ TRAINABLE = [
 ]
 
 
-@pytest.mark.parametrize("loss", [density, draws])
+@pytest.mark.parametrize("losses", [(density, descent), (draws,)], ids=["density", "draws"])
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_training_yields_the_same_numbers(
-    name: str, loss: Callable[[Flow, Tensor], Tensor]
+    name: str, losses: tuple[Callable[[Flow, Tensor], Tensor], ...]
 ) -> None:
     dim = dims_of(name, 2)[0]
     x = points(dim=dim)
-    flow = small(name, dim)
-    player = Player(flow)
-    played = trained(flow, loss, x, player)
-    for a, b in zip(played, trained(small(name, dim), loss, x, None), strict=True):
-        assert torch.equal(a, b)
-    computed = DENSITY_IS_COMPUTED if loss is density else DRAWS_ARE_COMPUTED
-    assert len(player.recordings) == (name not in computed)
+    expected = trained(small(name, dim), losses[0], x, None)
+    computed = DENSITY_IS_COMPUTED if density in losses else DRAWS_ARE_COMPUTED
+    for loss in losses:
+        flow = small(name, dim)
+        player = Player(flow)
+        for a, b in zip(trained(flow, loss, x, player), expected, strict=True):
+            assert torch.equal(a, b)
+        assert len(player.recordings) == (name not in computed)
 
 
 @pytest.mark.parametrize("name", catalog.names())
@@ -155,6 +161,102 @@ def test_the_pass_is_played_and_not_computed(monkeypatch: pytest.MonkeyPatch) ->
         assert torch.equal(flow.log_prob(x), expected)
     with pytest.raises(TypeError):
         flow.log_prob(x)
+
+
+def descending(flow: Flow, x: Tensor) -> Player:
+    """A player that has recorded the density at ``x`` with its gradient."""
+    player = Player(flow)
+    for _ in range(WARM_UP + 1):
+        with player:
+            flow.log_prob_backward(x)
+    flow.zero_grad()
+    assert len(player.recordings) == 1
+    return player
+
+
+def test_a_descent_is_played_and_adds_to_the_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, x = small("real_nvp"), points()
+    player = descending(flow, x)
+    for points_ in (x, 2 * x):
+        density(flow, points_).backward()
+    expected = [p.grad for p in flow.parameters()]
+    flow.zero_grad()
+    monkeypatch.setattr(flow.transform, "_inverse", None)
+    with player:
+        for points_ in (x, 2 * x):
+            log_prob = flow.log_prob_backward(points_)
+    monkeypatch.undo()
+    assert torch.equal(log_prob, flow.log_prob(2 * x)) and not log_prob.requires_grad
+    for parameter, gradient in zip(flow.parameters(), expected, strict=True):
+        assert torch.equal(parameter.grad, gradient)
+
+
+def test_a_descent_to_more_than_parameters_is_autograds() -> None:
+    flow = catalog.make("real_nvp", 2, layers=2, seed=0, hidden=(8, 8), context=3)
+    x, context, seen = points(), points(dim=3), []
+    parameter = next(flow.parameters())
+    player = Player(flow)
+    for _ in range(WARM_UP + 2):
+        z, c = x.clone().requires_grad_(), context.clone().requires_grad_()
+        with player:
+            flow.log_prob_backward(z, context)
+            flow.log_prob_backward(x, c)
+        assert z.grad.any() and c.grad.any()
+    handle = parameter.register_hook(lambda gradient: seen.append(1))
+    for _ in range(WARM_UP + 2):
+        with player:
+            flow.log_prob_backward(x, context)
+    assert len(seen) == WARM_UP + 2
+    handle.remove()
+    with player, torch.no_grad(), pytest.raises(RuntimeError, match="does not require grad"):
+        flow.log_prob_backward(x, context)
+
+
+class Twice(Bijection):
+    """z' = z − a − b: the two have one gradient."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.a, self.b = (nn.Parameter(torch.zeros(4, 2)) for _ in range(2))
+        self.W = nn.Parameter(torch.ones(2, 4).t())
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        return z + self.a + self.b, (self.W * z).sum(-1)
+
+
+def test_gradients_are_laid_out_like_their_parameters_and_have_memory_of_their_own() -> None:
+    flow, x = Flow(StandardNormal(2), [Twice()]), points(4)
+    player = descending(flow, x)
+    flow.log_prob(x).mean().neg().backward()
+    expected = {name: p.grad for name, p in flow.named_parameters()}
+    flow.zero_grad()
+    with player:
+        flow.log_prob_backward(x)
+    for name, p in flow.named_parameters():
+        assert torch.equal(p.grad, expected[name]) and p.grad.stride() == p.stride()
+        p.grad.zero_()
+        del expected[name]
+        assert all(q.grad.any() for n, q in flow.named_parameters() if n in expected)
+    assert torch.equal(x, points(4))
+
+
+def test_a_parameter_that_the_density_does_not_need_has_no_gradient() -> None:
+    flow, x = small("real_nvp"), points()
+    flow.extra = nn.Parameter(torch.ones(2))
+    with descending(flow, x):
+        flow.log_prob_backward(x)
+    assert flow.extra.grad is None
+    assert all(p.grad.any() for p in flow.transform.parameters())
+
+
+def test_what_a_descent_cannot_say_is_said_in_words() -> None:
+    flow, x = small("dense"), points()
+    player = descending(flow, x)
+    flow.bijections[0].offset.data.copy_(-torch.eye(2))
+    with player, pytest.raises(FloatingPointError, match=r"2 × 2 matrix .* is singular"):
+        flow.log_prob_backward(x)
+    with player, pytest.raises(ValueError, match=r"hold NaN or infinity \(row 0\)"):
+        flow.log_prob_backward(x.index_fill(0, torch.tensor(0), torch.nan))
 
 
 def test_other_points_and_other_weights_are_seen() -> None:
@@ -352,6 +454,44 @@ class Odd(Bijection):
         return self.way(z) * self.log_scale.exp(), self.log_scale.sum().expand(len(z))
 
     _inverse = _forward
+
+
+CONSTANT = torch.tensor([2.0, -3.0])
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda z: -z,
+        lambda z: CONSTANT * z.exp(),
+        lambda z: (CONSTANT * 1.5).exp() * z,
+        lambda z: (lambda a: a[:, :1] + (a * 2).neg())(z.exp()),
+        lambda z: (lambda a: (a * 2).exp() * a.flatten().view_as(z))(z.sigmoid()),
+        lambda z: (lambda a: a.expand(2, *a.shape).mul(2).sum(0) - a.t().neg().t())(z.tanh()),
+        lambda z: (lambda a: a * a[0])(z.tanh()),
+        lambda z: (lambda a: a[:, :1] * a)(z.exp()),
+        lambda z: z.exp()[:, :1] * torch.ones(2),
+        lambda z: (lambda a: torch.lerp(a, CONSTANT, a))(z.sigmoid()),
+        lambda z: (z.double() * 0.1).float() + 0.1,
+        lambda z: z.t().t() + z.exp().t().t().neg(),
+    ],
+)
+def test_memory_is_used_again_only_by_what_nobody_needs(way: Callable[[Tensor], Tensor]) -> None:
+    flow, x = Flow(StandardNormal(2), [Odd(way)]), points()
+    given, constant = x.clone(), CONSTANT.clone()
+    expected = trained(copy.deepcopy(flow), density, x, None)
+    sampler = after_recording(flow, x)
+    for _ in range(2):
+        twin = copy.deepcopy(flow)
+        for a, b in zip(trained(twin, descent, x, Player(twin)), expected, strict=True):
+            assert torch.equal(a, b)
+        with torch.no_grad():
+            computed = [flow.log_prob(points)[None] for points in (x, 2 * x)]
+            for _ in range(WARM_UP + 1):
+                with sampler:
+                    played = [flow.log_prob(points)[None] for points in (x, 2 * x)]
+        assert torch.equal(torch.cat(played), torch.cat(computed))
+    assert torch.equal(x, given) and torch.equal(CONSTANT, constant)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor, nn
 
@@ -12,8 +14,8 @@ from flowviz.flows.bijection import Bijection
 class Dense(Bijection):
     """z' = W z + b, W = I + A and A free: the baseline of linear flows  (section 3.2).
 
-    Nothing is factored: the determinant costs O(D³), an LU decomposition once a batch, and so
-    does the inverse, a linear solve, with O(D²) more a point. Nothing keeps W invertible either:
+    Nothing is factored: the determinant and the inverse matrix cost O(D³) once a batch, and the
+    map O(D²) a point in either direction. Nothing keeps W invertible either:
     singular matrices are a set of measure zero, which training does not avoid.
 
     Args:
@@ -38,24 +40,58 @@ class Dense(Bijection):
         """W ``[D, D]``."""
         return self.offset + torch.eye(self.dim, dtype=self.offset.dtype, device=self.offset.device)
 
-    def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        W = self.matrix()
-        return z @ W.mT + self.shift, _log_determinant(W).expand(z.shape[:-1])
+    def forward(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self._regular(super().forward(z, context))
 
-    def _inverse(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        W = self.matrix()
-        logabsdet = -_log_determinant(W).expand(z.shape[:-1])
-        # Row vectors: (z' − b) Wᵀ⁻¹, solved from the right.
-        rows = (z - self.shift).reshape(-1, self.dim)
-        return torch.linalg.solve(W.mT, rows, left=False).reshape(z.shape), logabsdet
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self._regular(super().inverse(z, context))
 
-
-def _log_determinant(W: Tensor) -> Tensor:
-    """log|det W|, a scalar; FloatingPointError when W is singular."""
-    logabsdet = torch.linalg.slogdet(W).logabsdet
-    if not W.is_meta and bool(logabsdet == -torch.inf):
-        raise FloatingPointError(
-            f"the {len(W)} × {len(W)} matrix of a dense linear layer is singular: "
+    def defect(self) -> str | None:
+        if not _inverse_and_log_determinant(self.matrix())[1].isnan():
+            return None
+        return (
+            f"the {self.dim} × {self.dim} matrix of a dense linear layer is singular: "
             "it maps the space onto a part of it, and has no inverse"
         )
-    return logabsdet
+
+    def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        W = self.matrix()
+        _, logabsdet = _inverse_and_log_determinant(W)
+        return z @ W.mT + self.shift, logabsdet.expand(z.shape[:-1])
+
+    def _inverse(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        inverse, logabsdet = _inverse_and_log_determinant(self.matrix())
+        return (z - self.shift) @ inverse.mT, (-logabsdet).expand(z.shape[:-1])
+
+    def _regular(self, result: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """``result``, unless the matrix is singular."""
+        if not result[1].is_meta and bool(result[1].isnan().any()) and (defect := self.defect()):
+            raise FloatingPointError(defect)
+        return result
+
+
+def _inverse_and_log_determinant(W: Tensor) -> tuple[Tensor, Tensor]:
+    """W⁻¹ and log|det W|; NaN when W is singular, which a flow sees without a look at W."""
+    inverse, logabsdet = _Inverse.apply(W)
+    return inverse, logabsdet
+
+
+class _Inverse(torch.autograd.Function):
+    """W⁻¹ and log|det W|, whose gradients need W⁻¹ alone:
+
+    ∂ log|det W| = tr(W⁻¹ ∂W) and ∂ W⁻¹ = −W⁻¹ ∂W W⁻¹.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, W: Tensor) -> tuple[Tensor, Tensor]:
+        LU, pivots, _ = torch.linalg.lu_factor_ex(W)
+        eye = torch.eye(len(W), dtype=W.dtype, device=W.device)
+        inverse = torch.linalg.lu_solve(LU, pivots, eye)
+        ctx.save_for_backward(inverse)
+        logabsdet = LU.diagonal().abs().log().sum()
+        return inverse, logabsdet.masked_fill(logabsdet == -torch.inf, torch.nan)
+
+    @staticmethod
+    def backward(ctx: Any, d_inverse: Tensor, d_logabsdet: Tensor) -> Tensor:
+        (inverse,) = ctx.saved_tensors
+        return (d_logabsdet * inverse - inverse @ d_inverse.mT @ inverse).mT

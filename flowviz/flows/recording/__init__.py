@@ -11,9 +11,17 @@ the same order, and so yield the same numbers.
 ...     with player:
 ...         loss = -flow.log_prob(x).mean()
 ...     loss.backward()
+
+Maximum likelihood is that loss and no other. Pass and gradient are then one program, and autograd
+has no part in it:
+
+>>> for x in batches:
+...     with player:
+...         log_prob = flow.log_prob_backward(x)
 """
 
+from flowviz.flows.recording.descent import Descent
 from flowviz.flows.recording.player import MOST_KINDS, WARM_UP, Pass, Player
 from flowviz.flows.recording.recording import Recording
 
-__all__ = ["MOST_KINDS", "WARM_UP", "Pass", "Player", "Recording"]
+__all__ = ["MOST_KINDS", "WARM_UP", "Descent", "Pass", "Player", "Recording"]

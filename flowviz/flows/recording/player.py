@@ -12,10 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from flowviz.flows.recording.descent import Descent, record_descent
 from flowviz.flows.recording.recording import Recording, play, record
 
 Pass = Callable[[Tensor, "Tensor | None"], tuple[Tensor, Tensor]]
 """A method of a flow that takes points and a context."""
+
+Again = Callable[..., tuple[Tensor, Tensor]]
+"""The same of all tensors that it looks at: points, context, then those of the flow."""
 
 WARM_UP = 10
 """Passes before one is recorded: a short run is not worth the tenths of a second it takes."""
@@ -74,22 +78,58 @@ class Player:
         object.__setattr__(self._flow, "player", outer)
 
     @property
-    def recordings(self) -> list[Recording]:
+    def recordings(self) -> list[Recording | Descent]:
         """Those made so far."""
         return [kind.recording for kind in self._kinds.values() if kind.recording is not None]
 
     def play(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """``run(z, context)``, from a recording where there is one; ``run`` is the flow's."""
-        if not self._may_play(z):
-            return run(z, context)
-        state = [table[name] for table, name in self._first_places]
+        recording, again, inputs = self._recorded(record, run, z, context)
+        return run(z, context) if recording is None else play(recording, again, inputs)
+
+    def descend(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """``run(z, context)`` without gradient; that of −mean of its logs goes to ``grad``.
+
+        None, and nothing is done, where there is no recording of that, or autograd has more to do
+        than to leave gradients at parameters.
+        """
+        recording, _, inputs = self._recorded(record_descent, run, z, context)
+        if recording is None:
+            return None
+        ends = [inputs[place] for place in recording.moved]
+        if not all(isinstance(t, nn.Parameter) and not t._backward_hooks for t in ends):
+            return None
+        state, logs, *gradients = recording(inputs)
+        for end, gradient in zip(ends, gradients, strict=True):
+            end.grad = gradient if end.grad is None else end.grad + gradient
+        return state, logs
+
+    def _recorded(
+        self,
+        make: Callable[[Again, list[Tensor]], Any],
+        run: Pass,
+        z: Tensor,
+        context: Tensor | None,
+    ) -> tuple[Any, Again, list[Tensor]]:
+        """What ``make`` makes of a pass like this one; the pass on other tensors; and its own."""
         given = [z] if context is None else [z, context]
+        state = [table[name] for table, name in self._first_places]
         training = [module.training for module in self._modules]
+        inputs, count = [*given, *state], len(given)
+
+        def again(*inputs: Tensor) -> tuple[Tensor, Tensor]:
+            """The pass on other tensors in the places of all that it may look at."""
+            with self._as(training, inputs[count:]):
+                return run(inputs[0], inputs[1] if count > 1 else None)
+
+        if not self._may_play(z):
+            return None, again, inputs
         key = (
+            make,
             run,
             torch.is_grad_enabled(),
             *((t.shape, t.stride(), t.dtype) for t in given),
-            *(t.requires_grad for t in (*given, *state)),
+            *(t.requires_grad for t in inputs),
             *training,
         )
         if key not in self._kinds:
@@ -98,18 +138,11 @@ class Player:
             self._kinds[key] = _Kind()
         kind = self._kinds[key]
         kind.passes += 1
-        count = len(given)
-
-        def again(*inputs: Tensor) -> tuple[Tensor, Tensor]:
-            """The pass on other tensors in the places of all that it may look at."""
-            with self._as(training, inputs[count:]):
-                return run(inputs[0], inputs[1] if count > 1 else None)
-
         if kind.passes == WARM_UP + 1:
-            kind.recording = record(again, [*given, *state])
-        if kind.recording is None or not kind.recording.holds([*given, *state]):
-            return run(z, context)
-        return play(kind.recording, again, [*given, *state])
+            kind.recording = make(again, inputs)
+        if kind.recording is None or not kind.recording.holds(inputs):
+            return None, again, inputs
+        return kind.recording, again, inputs
 
     def _may_play(self, z: Tensor) -> bool:
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -20,9 +21,24 @@ from flowviz.flows.recording.tape import (
     taken,
 )
 
+aten = torch.ops.aten
+IN_PLACE = {
+    aten.add.Tensor: aten.add_.Tensor,
+    aten.sub.Tensor: aten.sub_.Tensor,
+    aten.mul.Tensor: aten.mul_.Tensor,
+    aten.div.Tensor: aten.div_.Tensor,
+    aten.lerp.Tensor: aten.lerp_.Tensor,
+    aten.neg.default: aten.neg_.default,
+    aten.exp.default: aten.exp_.default,
+    aten.tanh.default: aten.tanh_.default,
+    aten.sigmoid.default: aten.sigmoid_.default,
+    aten.silu.default: aten.silu_.default,
+}
+"""Operations that can leave their result where their first argument was."""
+
 Program = Callable[..., tuple[Tensor, ...]]
 
-Pass = Callable[..., tuple[Tensor, Tensor]]
+Pass = Callable[..., tuple[Tensor, ...]]
 """Takes all that it looks at: points, the context where there is one, then the flow's tensors."""
 
 
@@ -218,20 +234,42 @@ def _program(
 
     def every(*values: Tensor) -> tuple[Tensor, ...]:
         now = dict(zip(inputs, values, strict=True))
+        # How many of those use a block of memory, the caller's counted once more: never free.
+        users = Counter(map(memory, (*values, *values)))
         for operation, last in zip(operations, spent, strict=True):
             arguments = replaced(operation.arguments, Name, now.__getitem__)
             keywords = {
                 k: replaced(v, Name, now.__getitem__) for k, v in operation.keywords.items()
             }
-            result = operation.function(*arguments, **keywords)
-            now.update(zip(operation.results, found(result, Tensor), strict=True))
-            for name in last:
-                now.pop(name, None)
+            function = operation.function
+            spends = function in IN_PLACE and operation.arguments[0] in last
+            if spends and users[memory(arguments[0])] == 1 and _fits(*arguments):
+                function = IN_PLACE[function]
+            results = found(function(*arguments, **keywords), Tensor)
+            now.update(zip(operation.results, results, strict=True))
+            users.update(map(memory, results))
+            users.subtract(memory(now.pop(name)) for name in last if name in now)
         return tuple(now[name] for name in outputs)
 
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.jit.trace(every, tuple(examples), check_trace=False)
+
+
+def memory(t: Tensor) -> int:
+    """Where the block of memory is that ``t`` is part of."""
+    return t.untyped_storage().data_ptr()
+
+
+def _fits(place: Tensor, *others: object) -> bool:
+    """Whether an operation of these arguments has a result like the first of them."""
+    tensors = [t for t in others if isinstance(t, Tensor)]
+    return (
+        place.is_floating_point()
+        and place.is_contiguous()
+        and all(t.dtype == place.dtype for t in tensors)
+        and torch.broadcast_shapes(place.shape, *(t.shape for t in tensors)) == place.shape
+    )
 
 
 def _spent(operations: Sequence[Operation], outputs: Iterable[Name]) -> list[list[Name]]:

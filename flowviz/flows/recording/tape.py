@@ -14,6 +14,7 @@ MOST_OPERATIONS = 5000
 """Of one recording: longer ones take seconds to prepare."""
 
 aten = torch.ops.aten
+ARITHMETIC = {op.Tensor for op in (aten.add, aten.sub, aten.mul, aten.div)}
 
 
 class Name(int):
@@ -61,6 +62,7 @@ class Tape(TorchDispatchMode):
         self.constants: dict[Name, Tensor] = {}
         self.conditions: list[tuple[Name, Any]] = []
         self._names = WeakTensorKeyDictionary()
+        self._transposed: dict[Name, Name] = {}
         self._count = 0
         self.inputs = [self.add(t) for t in inputs]
 
@@ -92,9 +94,9 @@ class Tape(TorchDispatchMode):
             name = self.name(arguments[0])
             if name not in self.inputs:
                 raise Unsteady("the pass looks at its numbers")
-            number = function(*arguments)
-            self.conditions.append((name, number))
-            return number
+            value = function(*arguments)
+            self.conditions.append((name, value))
+            return value
         if torch.Tag.nondeterministic_seeded in function.tags:
             raise Unsteady("the pass draws random numbers")
         if torch.Tag.data_dependent_output in function.tags or _picks(function, arguments):
@@ -106,8 +108,17 @@ class Tape(TorchDispatchMode):
             self._names[result] = self.name(arguments[0])
             return result
         written = replaced(arguments, Tensor, self.name)
+        if function in ARITHMETIC and isinstance(arguments[1], int | float):
+            # Each time, a number would be made a tensor, and that converted.
+            written = (written[0], torch.tensor(arguments[1], dtype=result.dtype), *written[2:])
         named = {key: replaced(value, Tensor, self.name) for key, value in keywords.items()}
+        if function is aten.t.default and written[0] in self._transposed:
+            # Autograd transposes weights and their gradients twice.
+            self._names[result] = self._transposed[written[0]]
+            return result
         results = [self.add(t) for t in found(result, Tensor)]
+        if function is aten.t.default:
+            self._transposed[results[0]] = written[0]
         self.operations.append(Operation(function, written, named, results))
         return result
 

@@ -154,7 +154,7 @@ def _evaluate(
 
 def _silu_slope(gate: Tensor, silu: Tensor) -> Tensor:
     """∂ x σ(x) / ∂x, from σ(x) and x σ(x): no second look at x, and no exponential."""
-    return torch.addcmul(silu, gate, 1 - silu)
+    return torch.lerp(silu, silu.new_ones(()), gate)
 
 
 class _Integral(torch.autograd.Function):
