@@ -13,9 +13,10 @@ from flowviz.flows import catalog
 from flowviz.flows.autoregressive.transformers import Affine
 
 
-@pytest.mark.parametrize("dtype", check.DTYPES)
-def test_every_family_holds(dtype: str) -> None:
-    for row in check.rows(catalog.names(), dtype=dtype):
+# The mass of a density is looked at in the plane only.
+@pytest.mark.parametrize(("dtype", "dim"), [("float32", 2), ("float64", 3)])
+def test_every_family_holds(dtype: str, dim: int) -> None:
+    for row in check.rows(catalog.names(), dtype=dtype, dim=dim):
         assert row.judged and row.passed, row
 
 

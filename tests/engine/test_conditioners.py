@@ -269,6 +269,48 @@ def test_attention_to_itself_only_is_seen(monkeypatch: pytest.MonkeyPatch) -> No
         test_every_order_of_three_coordinates(Attention)
 
 
+# Residual connections of a masked network
+
+
+@pytest.mark.parametrize("order", [None, [2, 0, 3, 1]])
+@pytest.mark.parametrize("context", [0, 2])
+def test_what_goes_past_a_masked_layer_keeps_the_order(
+    order: list[int] | None, context: int
+) -> None:
+    for hidden in ((5, 5), (16, 16, 16)):
+        c = Masked(4, 2, order=order, hidden=hidden, context=context, residual=True)
+        layer = random_layer(Autoregressive(Affine(), c))
+        z, features = points(24, 4), points(24, 2) if context else None
+        J, mask = jacobian(layer, z, features).detach(), layer.jacobian_mask()
+        assert (J[:, ~mask] == 0).all() and (J != 0).any(0).equal(mask)
+        image, logabsdet = layer(z, features)
+        assert torch.allclose(torch.linalg.slogdet(J).logabsdet, logabsdet)
+        assert torch.allclose(layer.inverse(image, features)[0], z)
+
+
+def test_what_goes_past_a_masked_layer_arrives() -> None:
+    c, plain = (Masked(3, 2, hidden=(6, 6), residual=r).double() for r in (True, False))
+    same_weights(c, plain)
+    z = points(9, 3)
+    assert not torch.allclose(c(z, None), plain(z, None))
+    # A second layer of zeros lets the first through, and nothing else.
+    for network in (c.network, plain.network):
+        network[1].weight.data.zero_()
+        network[1].bias.data.zero_()
+    first, _, last = c.network
+    h = torch.nn.functional.silu(first(z))
+    assert torch.allclose(c(z, None), last(h).view(9, 3, 2), atol=1e-14)
+    assert (plain(z, None) == plain(z, None)[0]).all()
+
+
+@pytest.mark.parametrize("hidden", [(8,), (8, 6)])
+def test_only_layers_of_one_width_have_something_past_them(hidden: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="two or more hidden layers of one width"):
+        catalog.make("maf", 3, 2, hidden=hidden, residual=True)
+    with pytest.raises(ValueError, match="residual must be True or False"):
+        catalog.make("maf", 3, 2, residual=1)
+
+
 # Block coupling
 
 

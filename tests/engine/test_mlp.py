@@ -43,12 +43,17 @@ def test_layers_under_torch_func(name: str) -> None:
 
 @pytest.mark.parametrize("order", [None, [2, 0, 3, 1]])
 @pytest.mark.parametrize("context", [0, 2])
-@pytest.mark.parametrize("hidden", [(2,), (5,), (16, 3, 7)])
+@pytest.mark.parametrize(
+    ("hidden", "residual"),
+    [((2,), False), ((5,), False), ((16, 3, 7), False), ((5, 5), True), ((7, 7, 7), True)],
+)
 def test_growing_gives_what_a_whole_pass_gives(
-    order: list[int] | None, context: int, hidden: tuple[int, ...]
+    order: list[int] | None, context: int, hidden: tuple[int, ...], residual: bool
 ) -> None:
     """Place after place, the masked network's outputs and gradients, narrow layers included."""
-    conditioner = Masked(4, 3, order=order, hidden=hidden, context=context).double()
+    conditioner = Masked(
+        4, 3, order=order, hidden=hidden, context=context, residual=residual
+    ).double()
     z = points(6, 4)
     features = points(6, context, seed=1) if context else None
     whole = conditioner(z, features)

@@ -8,7 +8,7 @@ from torch import Generator
 
 from flowviz.flows.autoregressive.transformers import Additive, Affine
 from flowviz.flows.catalog.build import coupling, masked, masked_from_data
-from flowviz.flows.catalog.entry import NETWORK, Entry, Layers
+from flowviz.flows.catalog.entry import MASKED, NETWORK, Entry, Layers
 from flowviz.flows.linear import PLU, Diagonal
 from flowviz.flows.normalisation import ActNorm
 
@@ -99,7 +99,7 @@ ENTRIES = (
         determinant_cost="O(D)",
         inverse_cost="closed, D passes",
         build=_maf,
-        options=NETWORK,
+        options=MASKED,
     ),
     Entry(
         name="iaf",
@@ -113,6 +113,6 @@ ENTRIES = (
         determinant_cost="O(D)",
         inverse_cost="closed, D passes",
         build=_iaf,
-        options=NETWORK,
+        options=MASKED,
     ),
 )

@@ -34,6 +34,7 @@ def masked(transformer: Transformer, dim: int, layer: int, settings: dict[str, A
         order=order,
         hidden=settings["hidden"],
         context=settings["context"],
+        residual=settings.get("residual", False),
     )
     return Autoregressive(transformer, conditioner)
 

@@ -111,5 +111,8 @@ class Entry:
 NETWORK = {"hidden": (64, 64), "context": 0}
 """The options of a family whose conditioner is a network."""
 
+MASKED = {**NETWORK, "residual": False}
+"""The options of a family whose conditioner is a masked network, and that alone."""
+
 SPLINE = {"hidden": (64, 64), "bins": 8, "context": 0}
 """The options of a family with splines."""

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowviz import arguments
 from flowviz.flows.autoregressive.conditioners.conditioner import with_context
 from flowviz.flows.autoregressive.conditioners.ordered import Ordered
 from flowviz.flows.numerics.mlp import MLP, check_hidden, start_small
@@ -30,12 +31,28 @@ class MaskedLinear(nn.Linear):
 
 
 class MaskedMLP(MLP):
-    """An MLP whose weights are M_ℓ ⊙ W_ℓ."""
+    """An MLP whose weights are M_ℓ ⊙ W_ℓ.
 
-    def __init__(self, masks: Sequence[Tensor]) -> None:
+    Args:
+        masks: M_ℓ, one a layer.
+        residual: whether hidden layers add to the one before, x_ℓ = x_{ℓ−1} + σ(W_ℓ x_{ℓ−1} + b_ℓ),
+            instead of taking its place; the first one has none before it.
+    """
+
+    def __init__(self, masks: Sequence[Tensor], residual: bool = False) -> None:
         layers = [MaskedLinear(mask) for mask in masks]
         start_small(layers[-1])
         nn.Sequential.__init__(self, *layers)
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.residual:
+            return super().forward(x)
+        (W, b), *hidden, (V, c) = self.parameters_by_layer()
+        x = F.silu(F.linear(x, W, b))
+        for W, b in hidden:
+            x = x + F.silu(F.linear(x, W, b))
+        return F.linear(x, V, c)
 
     def parameters_by_layer(self) -> list[tuple[Tensor, Tensor]]:
         layers = cast("Iterable[MaskedLinear]", self)
@@ -55,6 +72,11 @@ class Masked(Ordered):
         order: ``order[j]`` is the place of coordinate j, 0 … D − 1; natural by default.
         hidden: widths of the network.
         context: C.
+        residual: connections past the hidden layers, which then have one width: what goes past a
+            layer goes from a unit to one of the same degree.
+
+    Raises:
+        ValueError: there are residual connections, but no two hidden layers, or of several widths.
     """
 
     title = "autoregressive"
@@ -67,20 +89,27 @@ class Masked(Ordered):
         order: Sequence[int] | None = None,
         hidden: Sequence[int] = (64, 64),
         context: int = 0,
+        residual: bool = False,
     ) -> None:
         super().__init__(dim, parameters_per_dim, order, context)
+        widths = check_hidden(hidden)
+        if arguments.flag("residual", residual) and (len(widths) < 2 or len(set(widths)) > 1):
+            raise ValueError(
+                "residual connections need two or more hidden layers of one width, such as "
+                f"(64, 64); got {hidden!r}"
+            )
         degrees = [torch.tensor([place + 1 for place in self.order] + [0] * context)]
         # For D = 1 the hidden units may see the context only: degree 0.
         highest = dim - 1
         lowest = min(1, highest) if context == 0 else 0
         masks: list[Tensor] = []
-        for width in check_hidden(hidden):
+        for width in widths:
             spread = torch.arange(width) % (highest - lowest + 1) + lowest
             masks.append(spread[:, None] >= degrees[-1][None, :])
             degrees.append(spread)
         outputs = torch.tensor(self.order).repeat_interleave(parameters_per_dim)
         masks.append(outputs[:, None] >= degrees[-1][None, :])
-        self.network = MaskedMLP(masks)
+        self.network = MaskedMLP(masks, residual)
 
         # For the inverse: the units of each layer by rising degree, and how many have less.
         degrees.append(outputs)
@@ -123,7 +152,10 @@ class Masked(Ordered):
                 x = known[i]
                 y = F.linear(x, W[start:end, : x.shape[-1]], b[start:end])
                 if i + 1 < len(layers):
-                    known[i + 1] = torch.cat([known[i + 1], F.silu(y)], -1)
+                    h = F.silu(y)
+                    if self.network.residual and i > 0:
+                        h = x[..., start:end] + h
+                    known[i + 1] = torch.cat([known[i + 1], h], -1)
             return y.unsqueeze(-2)
 
         return lambda k, solved: self(solved, context, functools.partial(of_place, k))
