@@ -94,6 +94,23 @@ def test_adaptive_steps_keep_their_tolerance_and_count(rtol: float) -> None:
     assert (back.states[-1] - z).abs().max() < 100 * rtol
 
 
+@pytest.mark.parametrize("solver", [AdaptiveSteps(1e-4), FixedSteps("rk4", 5)])
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("graded", [True, False])
+def test_a_layer_counts_its_evaluations(
+    solver: AdaptiveSteps | FixedSteps, exact: bool, graded: bool
+) -> None:
+    layer = Continuous(MLPField(2, (8,)), solver, exact=exact)
+    calls = []
+    for direction in (layer, layer.inverse):
+        calls.clear()
+        hook = layer.network.register_forward_hook(lambda *_: calls.append(1))
+        with torch.set_grad_enabled(graded):
+            direction(torch.randn(6, 2, generator=torch.Generator().manual_seed(0)))
+        hook.remove()
+        assert layer.evaluations == len(calls) > 0
+
+
 def test_steps_whose_errors_nobody_looks_at_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     init = AdaptiveSteps.__init__
 

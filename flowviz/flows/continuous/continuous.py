@@ -45,9 +45,14 @@ class Continuous(Bijection):
     Raises:
         TypeError: ``field`` or ``solver`` is none.
         ValueError: ``exact`` is not True or False, or ``gradient`` another name.
+
+    Attributes:
+        evaluations: how often g was evaluated, over the batch, in the last pass; the pass's
+            gradient takes about as many again.
     """
 
     exact_inverse = False
+    evaluations: int = 0
     _interval = (0.0, 1.0)
 
     def __init__(
@@ -108,9 +113,11 @@ class Continuous(Bijection):
         if self.exact_logabsdet:
             start = torch.cat([start, torch.zeros_like(start[:, :1])], -1)
         plan = self.solver.plan(g, start, t0, t1)
+        self.evaluations = plan.evaluations
         if plan.end is not None and self.exact_logabsdet and not torch.is_grad_enabled():
             image, logabsdet = plan.end[:, : self.dim], RELAXED * plan.end[:, self.dim]
         else:
+            self.evaluations += len(plan.steps) * len(self.solver.tableau.b)
             solved = GRADIENTS[self.gradient] if torch.is_grad_enabled() else integral
             image, logabsdet = solved(self.network, self.solver.tableau, plan, z, weights)
         return image.reshape(*batch, self.dim), logabsdet.reshape(batch)
