@@ -202,12 +202,14 @@ def test_a_descent_to_more_than_parameters_is_autograds() -> None:
             flow.log_prob_backward(z, context)
             flow.log_prob_backward(x, c)
         assert z.grad.any() and c.grad.any()
-    handle = parameter.register_hook(lambda gradient: seen.append(1))
-    for _ in range(WARM_UP + 2):
-        with player:
-            flow.log_prob_backward(x, context)
-    assert len(seen) == WARM_UP + 2
-    handle.remove()
+    for register in (parameter.register_hook, parameter.register_post_accumulate_grad_hook):
+        seen.clear()
+        handle = register(lambda _: seen.append(1))
+        for _ in range(WARM_UP + 2):
+            with player:
+                flow.log_prob_backward(x, context)
+        assert len(seen) == WARM_UP + 2
+        handle.remove()
     with player, torch.no_grad(), pytest.raises(RuntimeError, match="does not require grad"):
         flow.log_prob_backward(x, context)
 

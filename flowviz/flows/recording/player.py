@@ -97,7 +97,7 @@ class Player:
         if recording is None:
             return None
         ends = [inputs[place] for place in recording.moved]
-        if not all(isinstance(t, nn.Parameter) and not t._backward_hooks for t in ends):
+        if not all(map(_takes_a_gradient_only, ends)):
             return None
         state, logs, *gradients = recording(inputs)
         for end, gradient in zip(ends, gradients, strict=True):
@@ -170,6 +170,12 @@ class Player:
         for places, tensor in zip(self._places, state, strict=True):
             for table, name in places:
                 table[name] = tensor
+
+
+def _takes_a_gradient_only(t: Tensor) -> bool:
+    """Whether all that ``backward`` would do with the gradient is to leave it at ``t``."""
+    hooks = t._backward_hooks or t._post_accumulate_grad_hooks
+    return isinstance(t, nn.Parameter) and not hooks
 
 
 _Place = tuple[dict[str, Any], str]
