@@ -231,24 +231,16 @@ def _program(
 ) -> Program:
     """The operations as a function of ``inputs``, traced on ``examples`` for TorchScript to run."""
     spent = _spent(operations, outputs)
+    functions = _in_place_where_possible(
+        operations, spent, dict(zip(inputs, examples, strict=True))
+    )
 
     def every(*values: Tensor) -> tuple[Tensor, ...]:
         now = dict(zip(inputs, values, strict=True))
-        # How many of those use a block of memory, the caller's counted once more: never free.
-        users = Counter(map(memory, (*values, *values)))
-        for operation, last in zip(operations, spent, strict=True):
-            arguments = replaced(operation.arguments, Name, now.__getitem__)
-            keywords = {
-                k: replaced(v, Name, now.__getitem__) for k, v in operation.keywords.items()
-            }
-            function = operation.function
-            spends = function in IN_PLACE and operation.arguments[0] in last
-            if spends and users[memory(arguments[0])] == 1 and _fits(*arguments):
-                function = IN_PLACE[function]
-            results = found(function(*arguments, **keywords), Tensor)
-            now.update(zip(operation.results, results, strict=True))
-            users.update(map(memory, results))
-            users.subtract(memory(now.pop(name)) for name in last if name in now)
+        for operation, function, last in zip(operations, functions, spent, strict=True):
+            _perform(operation, function, now)
+            for name in last:
+                now.pop(name, None)
         return tuple(now[name] for name in outputs)
 
     with torch.no_grad(), warnings.catch_warnings():
@@ -256,19 +248,52 @@ def _program(
         return torch.jit.trace(every, tuple(examples), check_trace=False)
 
 
+@torch.no_grad()
+def _in_place_where_possible(
+    operations: Sequence[Operation], spent: Sequence[Sequence[Name]], now: dict[Name, Tensor]
+) -> list[Any]:
+    """The operators, those in place that can have their result where nobody needs anything."""
+    functions = []
+    # How many use a block of memory; the caller's has one user more, and is never free.
+    users = Counter(map(memory, (*now.values(), *now.values())))
+    for operation, last in zip(operations, spent, strict=True):
+        function, first = operation.function, operation.arguments[:1]
+        if function in IN_PLACE and first[0] in last and users[memory(now[first[0]])] == 1:
+            others = replaced(operation.arguments[1:], Name, now.__getitem__)
+            if _fits(now[first[0]], found(others, Tensor)):
+                function = IN_PLACE[function]
+        functions.append(function)
+        users.update(map(memory, _perform(operation, function, now)))
+        users.subtract(memory(now.pop(name)) for name in last if name in now)
+    return functions
+
+
+def _perform(operation: Operation, function: Any, now: dict[Name, Tensor]) -> list[Tensor]:
+    """Do the operation, by this operator, with what the names stand for now."""
+    arguments = replaced(operation.arguments, Name, now.__getitem__)
+    keywords = {k: replaced(v, Name, now.__getitem__) for k, v in operation.keywords.items()}
+    results = found(function(*arguments, **keywords), Tensor)
+    now.update(zip(operation.results, results, strict=True))
+    return results
+
+
 def memory(t: Tensor) -> int:
     """Where the block of memory is that ``t`` is part of."""
     return t.untyped_storage().data_ptr()
 
 
-def _fits(place: Tensor, *others: object) -> bool:
+def _fits(place: Tensor, others: Sequence[Tensor]) -> bool:
     """Whether an operation of these arguments has a result like the first of them."""
-    tensors = [t for t in others if isinstance(t, Tensor)]
+
+    def is_spread_over_it(t: Tensor) -> bool:
+        # torch.broadcast_shapes imports sympy.
+        sizes = zip(reversed(t.shape), reversed(place.shape), strict=False)
+        return t.ndim <= place.ndim and all(mine in (1, its) for mine, its in sizes)
+
     return (
         place.is_floating_point()
         and place.is_contiguous()
-        and all(t.dtype == place.dtype for t in tensors)
-        and torch.broadcast_shapes(place.shape, *(t.shape for t in tensors)) == place.shape
+        and all(t.dtype == place.dtype and is_spread_over_it(t) for t in others)
     )
 
 

@@ -17,7 +17,7 @@ LOG_SLOPE_BOUND = 5.0
 # On the rows of the three layers: the quadrature then holds for parameters of any size.
 TIME_BOUND, NORM_BOUND, OUTPUT_BOUND = 3.0, 1.5, 1.0
 # How many points at a time: their (n + 1) × width numbers each stay in the cache.
-CHUNK = 1024
+CHUNK = 256
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
