@@ -94,7 +94,7 @@ def pictures(page) -> list[str]:
 
 
 def test_training_puts_the_forward_model_on_every_mode(show, screenshots):
-    page = show(f"preset=0&{SMALL}", height=1800)
+    page = show(SMALL, height=1800)
     untrained = [near(page, 0, place, FORWARD) for place in modes()]
     assert max(untrained) < 0.2
     train(page)
