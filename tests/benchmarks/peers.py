@@ -54,7 +54,8 @@ them, as its trainer does from the eleventh on; FlowJAX is compiled. The seconds
 takes are in columns of their own and in no other. A dash: the library does not have the family with
 a density that can be evaluated, or its run fails; or nothing can be recorded. Families that no
 other has are left out. normflows' residual flow has as many terms in its series as flowviz's, so
-that the estimates are of one variance; with its own settings, of fewer, it has none. The times are those of a busy machine and compare within this table only.
+that the estimates are of one variance; with its own settings, of fewer terms, it has no bound. The
+times are those of a busy machine and compare within this table only.
 """
 
 
