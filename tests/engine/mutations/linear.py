@@ -117,7 +117,13 @@ def cayley_with_one_sign_for_both(patch: Patch) -> None:
 
 
 def dense_determinant_without_its_logarithm(patch: Patch) -> None:
-    patch.setattr(dense, "_log_determinant", lambda W: torch.linalg.det(W))
+    right = dense._inverse_and_log_determinant
+
+    def wrong(W: Tensor) -> tuple[Tensor, Tensor]:
+        inverse, logabsdet = right(W)
+        return inverse, logabsdet.exp()
+
+    patch.setattr(dense, "_inverse_and_log_determinant", wrong)
 
 
 def dense_inverse_by_the_transpose(patch: Patch) -> None:
