@@ -50,11 +50,8 @@ class QuadraticSpline(Spline):
         return spline.table(x, y, B, inner), (shares, raw, free, hats, area, scale, width, middle)
 
     def _piece(self, edges: Tensor) -> Tensors:
-        x0, x1, y0, y1, v0, v1 = edges.flatten(0, 1).unbind()
-        # From that side on which the piece is longer: of a narrow one the knots' rounding, which
-        # is that of B, leaves a few digits.
-        middle = (v0 + v1) / 2
-        return x0, y0, torch.where(middle > 1, (y1 - y0) / middle, x1 - x0), v0, v1
+        x0, x1, y0, _, v0, v1 = edges.flatten(0, 1).unbind()
+        return x0, y0, x1 - x0, v0, v1
 
     def _root(self, image: Tensor, piece: Tensors) -> Tensor:
         x0, y0, width, v0, v1 = piece
@@ -66,8 +63,7 @@ class QuadraticSpline(Spline):
 
     def _terms(self, z: Tensor, piece: Tensors) -> Tensors:
         x0, _, width, v0, v1 = piece
-        # Not beyond the piece by rounding, where the slope may be negative.
-        θ = ((z - x0) / width).clamp(0, 1)
+        θ = (z - x0) / width
         return torch.lerp(v0, v1, θ), θ
 
     def _image(self, piece: Tensors, terms: Tensors) -> Tensor:
