@@ -84,6 +84,8 @@ class Player:
 
     def play(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """``run(z, context)``, from a recording where there is one; ``run`` is the flow's."""
+        if not self._may_play(z):
+            return run(z, context)
         recording, again, inputs = self._recorded(record, run, z, context)
         return run(z, context) if recording is None else play(recording, again, inputs)
 
@@ -93,6 +95,8 @@ class Player:
         None, and nothing is done, where there is no recording of that, or autograd has more to do
         than to leave gradients at parameters.
         """
+        if not self._may_play(z):
+            return None
         recording, _, inputs = self._recorded(record_descent, run, z, context)
         if recording is None:
             return None
@@ -122,8 +126,6 @@ class Player:
             with self._as(training, inputs[count:]):
                 return run(inputs[0], inputs[1] if count > 1 else None)
 
-        if not self._may_play(z):
-            return None, again, inputs
         key = (
             make,
             run,
