@@ -50,11 +50,15 @@ class QuadraticSpline(Spline):
         return spline.table(x, y, B, inner), (shares, raw, free, hats, area, scale, width, middle)
 
     def _piece(self, edges: Tensor) -> Tensors:
-        x0, x1, y0, _, v0, v1 = edges.flatten(0, 1).unbind()
-        return x0, y0, x1 - x0, v0, v1
+        x0, x1, y0, y1, v0, v1 = edges.flatten(0, 1).unbind()
+        # Knots are rounded as B is. The width comes from the side on which the piece is longer,
+        # and so loses less.
+        middle = (v0 + v1) / 2
+        width = torch.where(middle > 1, (y1 - y0) / middle, x1 - x0)
+        return x0, x1, y0, width, v0, v1
 
     def _root(self, image: Tensor, piece: Tensors) -> Tensor:
-        x0, y0, width, v0, v1 = piece
+        x0, _, y0, width, v0, v1 = piece
         # The square root is the slope at θ: above 0, save for rounding.
         twice = 2 * (image - y0) / width
         square = torch.addcmul(v0 * v0, v1 - v0, twice)
@@ -62,23 +66,25 @@ class QuadraticSpline(Spline):
         return torch.addcmul(x0, width, θ.clamp(0, 1))
 
     def _terms(self, z: Tensor, piece: Tensors) -> Tensors:
-        x0, _, width, v0, v1 = piece
+        x0, x1, _, width, v0, v1 = piece
+        # From the nearer edge: at both of them θ is exact, and so is the slope.
         θ = (z - x0) / width
+        θ = torch.where(θ < 0.5, θ, 1 - (x1 - z) / width)
         return torch.lerp(v0, v1, θ), θ
 
     def _image(self, piece: Tensors, terms: Tensors) -> Tensor:
-        _, y0, width, v0, _ = piece
+        _, _, y0, width, v0, _ = piece
         slope, θ = terms
         return torch.addcmul(y0, width * θ, (v0 + slope) / 2)
 
     def _steepness(self, piece: Tensors, terms: Tensors) -> Tensor:
-        _, _, width, v0, v1 = piece
+        *_, width, v0, v1 = piece
         return (v1 - v0) / (terms[0] * width)
 
     def _pull_piece(
         self, piece: Tensors, terms: Tensors, g_image: Tensor, g_log: Tensor, g_z: Tensor
     ) -> Tensor:
-        _, _, width, v0, _ = piece
+        *_, width, v0, _ = piece
         slope, θ = terms
         g_area, g_slope = g_image * width * θ, g_log / slope
         right = torch.addcmul(g_slope * θ, g_area, θ / 2)
