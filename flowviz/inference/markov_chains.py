@@ -18,6 +18,9 @@ LogDensity = Callable[[Tensor], Tensor]
 
 TARGET_ACCEPTANCE = {"random_walk": 0.35, "hmc": 0.8}
 
+DIVERGENCE = 1000.0
+"""The error of the energy, in nats, from which on a trajectory counts as lost (as Stan's does)."""
+
 
 @dataclass(frozen=True)
 class Chains:
@@ -126,16 +129,22 @@ def hmc(
 
     def propose(x: Tensor, log_p: Tensor, ε: float) -> tuple[Tensor, Tensor, Tensor]:
         momentum = _normal(x, generator)
-        kinetic = 0.5 * momentum.square().sum(-1)
+        start = 0.5 * momentum.square().sum(-1) - log_p
         _, slope = gradient(x)
-        value = log_p
+        # A trajectory that leaves all bounds ends where it was: densities refuse what is not
+        # finite, and it would not be accepted.
+        lost = torch.zeros_like(log_p, dtype=torch.bool)
         count = torch.randint(1, leapfrog + 1, (), generator=generator, device=x.device)
         for _ in range(int(count)):
             momentum = momentum + 0.5 * ε * slope
-            x = x + ε * momentum
+            moved = x + ε * momentum
+            lost = lost | ~moved.isfinite().all(-1)
+            x = torch.where(lost[:, None], x, moved)
             value, slope = gradient(x)
             momentum = momentum + 0.5 * ε * slope
-        return x, value, value - log_p + kinetic - 0.5 * momentum.square().sum(-1)
+            energy = 0.5 * momentum.square().sum(-1) - value
+            lost = lost | ~(energy < start + DIVERGENCE)
+        return x, value, torch.where(lost, -math.inf, start - energy)
 
     walk = _Walk("hmc", propose, generator)
     return walk.run(counted, start, steps, warmup, step_size, cancelled)

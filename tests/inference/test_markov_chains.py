@@ -73,6 +73,20 @@ def test_leapfrog_is_reversible_and_of_second_order() -> None:
     assert 2.5 < rejected[0] / rejected[1] < 8
 
 
+def test_trajectories_that_leave_all_bounds_are_refused_and_end_nothing() -> None:
+    """Through a flow, whose density refuses points that are not finite."""
+    torch.manual_seed(0)
+    flow = catalog.make("real_nvp", dim=2, layers=4, seed=0).eval()
+    for parameter in flow.parameters():
+        parameter.data.normal_(std=0.5)
+    density = pulled_back(flow, targets.make("two_moons").log_density)
+    start = torch.randn(8, 2)
+    wild = hmc(density, start, 20, warmup=0, step_size=1e3)
+    assert wild.acceptance == 0 and torch.equal(wild.x, start.expand(20, 8, 2))
+    tamed = hmc(density, start, 20, warmup=200, step_size=1e3)
+    assert tamed.acceptance > 0.3 and tamed.x.isfinite().all()
+
+
 def test_a_linear_flow_that_fits_makes_the_target_standard() -> None:
     flow = Flow(StandardNormal(2), [PLU(2)]).double().eval()
     layer = flow.bijections[0]
