@@ -20,6 +20,9 @@ from hypothesis import settings
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
 
+# The same device everywhere, in the servers' kernels too; tests of a GPU ask for it by name.
+os.environ["FLOWVIZ_DEVICE"] = "cpu"
+
 
 def free_port() -> int:
     """A port that nobody listens on."""

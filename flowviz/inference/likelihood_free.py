@@ -17,6 +17,8 @@ from flowviz.objectives import Estimate, forward_kl
 class Simulator:
     """θ ~ prior, x ~ p(x | θ) by running a program: draws, but no density.
 
+    The program runs on the CPU, with a generator of the CPU, wherever the flow is.
+
     Attributes:
         prior: ``(n, generator) -> θ [n, P]``.
         simulate: ``(θ [n, P], generator) -> x [n, X]``.
@@ -86,7 +88,7 @@ class NeuralPosterior(nn.Module):
         arguments.whole("batch", batch, 1)
 
         def loss(_: nn.Module, generator: Generator) -> Estimate:
-            θ, x = self.simulator.draw(batch, generator)
+            θ, x = self._draw(batch, generator)
             standard = (θ - self.location) / self.scale
             return forward_kl(self.flow, standard, self._context(x))
 
@@ -124,11 +126,20 @@ class NeuralPosterior(nn.Module):
         """
         arguments.whole("tests", tests, 1)
         arguments.whole("draws", draws, 1)
-        θ, x = self.simulator.draw(tests, generator)
+        θ, x = self._draw(tests, generator)
         context = self._context(x).repeat_interleave(draws, 0)
         sample = self.flow.sample(tests * draws, context, generator)
         sample = self.location + self.scale * sample.reshape(tests, draws, -1)
         return (sample < θ.unsqueeze(1)).sum(1)
+
+    def _draw(self, n: int, generator: Generator | None) -> tuple[Tensor, Tensor]:
+        """``n`` pairs of the simulator, where the flow is; so may the generator be."""
+        there = None if generator is None else generator.device
+        if there is not None and there.type != "cpu":
+            seed = torch.randint(2**62, (), generator=generator, device=there)
+            generator = Generator().manual_seed(int(seed))
+        θ, x = self.simulator.draw(n, generator)
+        return θ.to(self.location.device), x.to(self.location.device)
 
     def _context(self, x: Tensor) -> Tensor:
         return (arguments.wide("x", x, self.flow.context) - self.data_location) / self.data_scale

@@ -1,8 +1,8 @@
 """One family of flows in each library: the same layers, widths, bins and activation.
 
-Each maker takes a catalogue name, a size, a learning rate and the seed of its start (those of
-torch's libraries follow the global one) and returns a :class:`Contender`; KeyError where the
-library does not have the family with a density that can be evaluated.
+Each maker takes a catalogue name, a size, a learning rate, the seed of its start (those of
+torch's libraries follow the global one) and a device of torch, and returns a :class:`Contender`;
+KeyError where the library does not have the family with a density that can be evaluated.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def in_torch(
     sample: Callable[[int], object],
     optimizer: Callable[[list[nn.Parameter], float], Any],
     rate: float,
+    device: str,
 ) -> Contender:
+    module.to(device)
     parameters = [p for p in module.parameters() if p.requires_grad]
     update = optimizer(parameters, rate) if parameters else None
 
@@ -69,12 +71,12 @@ def in_torch(
     return Contender(gradient, step, no_grad(sample), no_grad(log_prob))
 
 
-def flowviz(name: str, dim: int, layers: int, rate: float, seed: int) -> Contender:
+def flowviz(name: str, dim: int, layers: int, rate: float, seed: int, device: str) -> Contender:
     wanted = {"hidden": (HIDDEN, HIDDEN), "bins": BINS}
     if catalog.entry(name).family == "Continuous time":
         layers = 1  # zuko's is one ODE, too
     options = {key: wanted[key] for key in catalog.entry(name).options if key in wanted}
-    flow = catalog.make(name, dim, layers, seed=seed, **options)
+    flow = catalog.make(name, dim, layers, seed=seed, **options).to(device)
     player = Player(flow)
 
     update = Adam(flow.parameters(), rate)
@@ -101,7 +103,7 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
     return Contender(gradient, step, sample, log_prob, plays=lambda: bool(player.recordings))
 
 
-def zuko(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:
+def zuko(name: str, dim: int, layers: int, rate: float, _: int, device: str) -> Contender:
     import zuko.flows as zf
 
     network = {"hidden_features": 2 * [HIDDEN], "activation": nn.SiLU}
@@ -126,6 +128,7 @@ def zuko(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:
         lambda n: flow().sample((n,)),
         torch.optim.Adam,
         rate,
+        device,
     )
 
 
@@ -142,7 +145,7 @@ class Network(nn.Sequential):
         return super().forward(x)
 
 
-def nflows(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:
+def nflows(name: str, dim: int, layers: int, rate: float, _: int, device: str) -> Contender:
     from nflows import distributions, flows, transforms
 
     masked = {"hidden_features": HIDDEN, "num_blocks": 2, "use_residual_blocks": False}
@@ -185,10 +188,10 @@ def nflows(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:
             steps.append(alone[name]())
     base = distributions.StandardNormal((dim,))
     flow = flows.Flow(transforms.CompositeTransform(steps), base)
-    return in_torch(flow, flow.log_prob, flow.sample, torch.optim.Adam, rate)
+    return in_torch(flow, flow.log_prob, flow.sample, torch.optim.Adam, rate, device)
 
 
-def normflows(name: str, dim: int, layers: int, rate: float, _: int) -> Contender:
+def normflows(name: str, dim: int, layers: int, rate: float, _: int, device: str) -> Contender:
     import normflows as nf
 
     # Its planar and radial flows have no inverse, and so no maximum likelihood.
@@ -228,10 +231,10 @@ def normflows(name: str, dim: int, layers: int, rate: float, _: int) -> Contende
         if name not in ("contractive_roulette", "plu", "actnorm"):
             steps.append(nf.flows.Permute(dim, mode="swap"))
     flow = nf.NormalizingFlow(nf.distributions.base.DiagGaussian(dim), steps)
-    return in_torch(flow, flow.log_prob, flow.sample, torch.optim.Adam, rate)
+    return in_torch(flow, flow.log_prob, flow.sample, torch.optim.Adam, rate, device)
 
 
-def flowjax(name: str, dim: int, layers: int, rate: float, seed: int) -> Contender:
+def flowjax(name: str, dim: int, layers: int, rate: float, seed: int, _: str) -> Contender:
     import equinox as eqx
     import flowjax.bijections as fb
     import flowjax.flows as ff
@@ -300,9 +303,19 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
         compiling.setdefault(what, time.perf_counter() - started)
         return result
 
+    given: dict[Tensor, Any] = {}
+
+    def array(x: Tensor) -> Any:
+        """The points where jax computes; the last that were given are there already."""
+        if x not in given:
+            given.clear()
+            given[x] = jax.device_put(x.cpu().numpy())
+        return given[x]
+
     def update(x: Tensor) -> Any:
+        points = array(x)
         now["parameters"], now["state"], value = ready(
-            "step", lambda: step(now["parameters"], now["state"], x.numpy())
+            "step", lambda: step(now["parameters"], now["state"], points)
         )
         return value
 
@@ -311,11 +324,11 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
         return ready("draw", lambda: draw(now["parameters"], once, n))
 
     def evaluate(x: Tensor) -> Tensor:
-        values = ready("log_prob", lambda: log_prob(now["parameters"], x.numpy()))
+        values = ready("log_prob", lambda: log_prob(now["parameters"], array(x)))
         return torch.tensor(values.tolist())
 
     return Contender(
-        lambda x: ready("gradient", lambda: gradient(now["parameters"], x.numpy())),
+        lambda x: ready("gradient", lambda: gradient(now["parameters"], array(x))),
         update,
         sample,
         evaluate,
@@ -323,7 +336,7 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int) -> Contend
     )
 
 
-LIBRARIES: dict[str, Callable[[str, int, int, float, int], Contender]] = {
+LIBRARIES: dict[str, Callable[[str, int, int, float, int, str], Contender]] = {
     "flowviz": flowviz,
     "zuko": zuko,
     "nflows": nflows,

@@ -3,6 +3,7 @@
     python tests/benchmarks/peers.py                     # prints a markdown table
     python tests/benchmarks/peers.py --write             # … and puts it into the README (as all do)
     python tests/benchmarks/peers.py --family maf nice --rounds 60
+    python tests/benchmarks/peers.py --device cuda       # on an NVIDIA GPU
     python tests/benchmarks/peers.py --race              # seconds to KL(p* ‖ p) < 0.02 nats
     python tests/benchmarks/peers.py --inverses          # the directions that take many passes
     python tests/benchmarks/peers.py --accuracy          # what accuracy costs a CNF
@@ -11,9 +12,9 @@ One thread, two dimensions, batch 512, four layers (or one ODE), hidden 64 × 64
 contenders take turns, round after round, so that a busy machine slows all of them alike. A turn is
 a few runs in a row, as a training loop has them, and the first does not count: it finds the
 numbers of the others in the processor's cache. Medians of processor time are shown, which does
-not count waiting for other programs. "Loss and gradient"
-is maximum likelihood on a fixed batch; a "training step" is that and the optimiser each library
-is used with: flowviz its own Adam, flowjax optax's in one compiled function, the others
+not count waiting for other programs; on a GPU, of time until it is done. "Loss and gradient" is
+maximum likelihood on a fixed batch; a "training step" is that and the optimiser each library is
+used with: flowviz its own Adam, flowjax optax's in one compiled function, the others
 torch.optim.Adam. flowviz plays passes that it has recorded, as its trainer does. Activations are
 SiLU wherever a library lets one choose.
 """
@@ -57,17 +58,26 @@ other has are left out. normflows' residual flow has as many terms in its series
 that the estimates are of one variance; with its own settings, of fewer terms, it has no bound. The
 times are those of a busy machine and compare within this table only.
 """
+ON_CUDA = """\
+The same on one {gpu}, in milliseconds until it is done: `python tests/benchmarks/peers.py --device
+cuda`, torch {torch}. flowviz's steps and draws are CUDA graphs there.
+"""
 
 
 def contenders(
-    name: str, dim: int = DIM, layers: int = LAYERS, rate: float = RATE, seed: int = 0
+    name: str,
+    dim: int = DIM,
+    layers: int = LAYERS,
+    rate: float = RATE,
+    seed: int = 0,
+    device: str = "cpu",
 ) -> dict[str, Contender]:
     """The family in those libraries that are installed and have it."""
     made = {}
     for library, make in LIBRARIES.items():
         try:
             torch.manual_seed(seed)
-            made[library] = make(name, dim, layers, rate, seed)
+            made[library] = make(name, dim, layers, rate, seed, device)
         except ModuleNotFoundError as error:
             print(f"{error}: pip install 'flowviz[bench]'", file=sys.stderr)
         except KeyError:
@@ -89,7 +99,7 @@ class Timing:
 
 
 def timings(
-    tasks: dict[str, Callable[[], object]], rounds: int, budget: float
+    tasks: dict[str, Callable[[], object]], rounds: int, budget: float, device: str = "cpu"
 ) -> dict[str, Timing]:
     """Of the tasks that can be run, which take turns; five or more within ``budget`` seconds."""
     times: dict[str, list[float]] = {}
@@ -97,7 +107,7 @@ def timings(
     for name, task in list(tasks.items()):
         try:
             task()
-            first[name] = seconds(lambda: [task() for _ in range(FIRST_RUNS)])  # noqa: B023
+            first[name] = seconds(lambda: [task() for _ in range(FIRST_RUNS)], device)  # noqa: B023
         except Exception as error:
             if name == "flowviz":
                 raise
@@ -112,10 +122,10 @@ def timings(
         for name, task in tasks.items():
             runs = min(MOST_RUNS, int(TURN / first[name] * FIRST_RUNS))
             if runs < 2:
-                times.setdefault(name, []).append(seconds(task))
+                times.setdefault(name, []).append(seconds(task, device))
                 continue
             task()
-            whole = seconds(lambda: [task() for _ in range(runs)])  # noqa: B023
+            whole = seconds(lambda: [task() for _ in range(runs)], device)  # noqa: B023
             times.setdefault(name, []).append(whole / runs)
     found = {}
     for name, values in times.items():
@@ -124,16 +134,22 @@ def timings(
     return found
 
 
-def seconds(task: Callable[[], object]) -> float:
-    """Of processor time."""
-    start = time.process_time()
+def seconds(task: Callable[[], object], device: str = "cpu") -> float:
+    """Of processor time; of a GPU, of time until it is done."""
+    if device == "cpu":
+        start = time.process_time()
+        task()
+        return time.process_time() - start
+    torch.cuda.synchronize()
+    start = time.perf_counter()
     task()
-    return time.process_time() - start
+    torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
-def family_rows(name: str, rounds: int, budget: float) -> Iterable[str]:
-    made = contenders(name)
-    x = torch.randn(BATCH, DIM, generator=torch.Generator().manual_seed(0))
+def family_rows(name: str, rounds: int, budget: float, device: str) -> Iterable[str]:
+    made = contenders(name, device=device)
+    x = torch.randn(BATCH, DIM, generator=torch.Generator().manual_seed(0)).to(device)
     kinds = {
         "training step": (lambda c: c.step(x), "step"),
         "loss and gradient": (lambda c: c.gradient(x), "gradient"),
@@ -141,7 +157,7 @@ def family_rows(name: str, rounds: int, budget: float) -> Iterable[str]:
     }
     for what, (run, key) in kinds.items():
         tasks = {library: (lambda c=c: run(c)) for library, c in made.items()}  # noqa: B023
-        found = timings(tasks, rounds, budget)
+        found = timings(tasks, rounds, budget, device)
         ours = found["flowviz"]
         cells = [f"{ours.median:.2f}"]
         for library in list(LIBRARIES)[1:]:
@@ -184,13 +200,13 @@ def write(section: str, text: str) -> None:
     README.write_text(f"{before}{start}\n{text}\n{end}{after}")
 
 
-def table(names: list[str], rounds: int, budget: float) -> str:
+def table(names: list[str], rounds: int, budget: float, device: str) -> str:
     """The table, printed row by row as it grows."""
     columns = ["Family", "ms", *LIBRARIES, "flowviz records", "flowjax compiles"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     print(*lines, sep="\n")
     for name in names:
-        for line in family_rows(name, rounds, budget):
+        for line in family_rows(name, rounds, budget, device):
             print(line, flush=True)
             lines.append(line)
     return "\n".join(lines)
@@ -201,6 +217,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--budget", type=float, default=10.0, help="seconds for each row")
     parser.add_argument("--family", nargs="+", metavar="NAME", help="some families only")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--write", action="store_true", help="put the table into the README")
     for other in ("race", "inverses", "accuracy"):
         parser.add_argument(f"--{other}", action="store_const", dest="other", const=other)
@@ -215,7 +232,7 @@ def main() -> None:
             write(arguments.other, text)
         return
     names = arguments.family or [name for name in catalog.names() if trainable(name)]
-    lines = table(names, arguments.rounds, arguments.budget)
+    lines = table(names, arguments.rounds, arguments.budget, arguments.device)
     print(f"\n`import flowviz`: {1e3 * import_seconds('flowviz'):.0f} ms.")
     load = os.getloadavg()[0]
     print(f"torch {torch.__version__}, {os.cpu_count()} cores, load average {load:.1f}.")
@@ -223,7 +240,11 @@ def main() -> None:
         version = ".".join(torch.__version__.split(".")[:2])
         compared = [line for line in lines.splitlines() if "×" in line or "---" in line]
         header, *_ = lines.splitlines()
-        write("peers", "\n".join([INTRODUCTION.format(torch=version), header, *compared]))
+        section, introduction = "peers", INTRODUCTION.format(torch=version)
+        if arguments.device == "cuda":
+            section = "cuda"
+            introduction = ON_CUDA.format(torch=version, gpu=torch.cuda.get_device_name())
+        write(section, "\n".join([introduction, header, *compared]))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,8 @@ def descent(flow: Flow, x: Tensor) -> Tensor:
 
 
 def draws(flow: Flow, _: Tensor) -> Tensor:
-    x, log_prob = flow.rsample_and_log_prob(16, generator=Generator().manual_seed(4))
+    generator = Generator(flow.like.device).manual_seed(4)
+    x, log_prob = flow.rsample_and_log_prob(16, generator=generator)
     return (log_prob + x.square().sum(-1)).mean()
 
 

@@ -30,7 +30,7 @@ class Descent:
         return run(self.recording.pass_, *inputs, *self.recording.constants)
 
 
-def record_descent(pass_: Pass, inputs: Sequence[Tensor]) -> Descent | None:
+def record_descent(pass_: Pass, inputs: Sequence[Tensor], moving: int) -> Descent | None:
     """What ``pass_(*inputs)`` and the gradient consist of; None as for :func:`record`."""
     moved: list[int] = []
 
@@ -46,7 +46,7 @@ def record_descent(pass_: Pass, inputs: Sequence[Tensor]) -> Descent | None:
         own = [_own(g, inputs[place], others) for place, g in found.items()]
         return state.detach(), logs.detach(), *own
 
-    recording = record(descent, inputs)
+    recording = record(descent, inputs, moving)
     return None if recording is None else Descent(recording, moved)
 
 

@@ -34,9 +34,9 @@ class Player:
     A pass is played where one alike was recorded: of the same method, shapes, dtypes and
     training flags, with gradients to the same tensors or without. Parameters and buffers are read
     anew each time, and may change in between. Everything else is computed as ever: passes under a
-    transform of ``torch.func``, in forward mode or under autocast, those on another device than
-    the CPU, and those whose operations depend on the data (a root found to a tolerance) or draw
-    random numbers.
+    transform of ``torch.func``, in forward mode or under autocast, those on other devices than a
+    CPU or an NVIDIA GPU, and those whose operations depend on the data (a root found to a
+    tolerance) or draw random numbers.
 
     Args:
         flow: a :class:`~flowviz.flows.flow.Flow`, which asks its attribute ``player`` for its
@@ -110,7 +110,7 @@ class Player:
 
     def _recorded(
         self,
-        make: Callable[[Again, list[Tensor]], Any],
+        make: Callable[[Again, list[Tensor], int], Any],
         run: Pass,
         z: Tensor,
         context: Tensor | None,
@@ -130,7 +130,7 @@ class Player:
             make,
             run,
             torch.is_grad_enabled(),
-            *((t.shape, t.stride(), t.dtype) for t in given),
+            *((t.shape, t.stride(), t.dtype, t.device) for t in given),
             *(t.requires_grad for t in inputs),
             *training,
         )
@@ -141,18 +141,18 @@ class Player:
         kind = self._kinds[key]
         kind.passes += 1
         if kind.passes == WARM_UP + 1:
-            kind.recording = make(again, inputs)
+            kind.recording = make(again, inputs, count)
         if kind.recording is None or not kind.recording.holds(inputs):
             return None, again, inputs
         return kind.recording, again, inputs
 
     def _may_play(self, z: Tensor) -> bool:
         return (
-            z.device.type == "cpu"
+            z.device.type in ("cpu", "cuda")
             and threading.get_ident() == self._thread
             and torch._C._functorch.peek_interpreter_stack() is None
             and forward_ad._current_level < 0
-            and not torch.is_autocast_enabled("cpu")
+            and not torch.is_autocast_enabled(z.device.type)
         )
 
     @contextmanager

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from flowviz.flows.recording.captured import Captured, Program, capturable
 from flowviz.flows.recording.tape import (
     Name,
     Operation,
@@ -36,8 +37,6 @@ IN_PLACE = {
 }
 """Operations that can leave their result where their first argument was."""
 
-Program = Callable[..., tuple[Tensor, ...]]
-
 Pass = Callable[..., tuple[Tensor, ...]]
 """Takes all that it looks at: points, the context where there is one, then the flow's tensors."""
 
@@ -57,6 +56,7 @@ class Recording:
         outputs: of the pass.
         upstream: the gradients to those outputs that have one.
         gradients: to the inputs; None where there is none.
+        moving: how many of the inputs, from the first, lie elsewhere at every pass.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Recording:
         outputs: Sequence[Tensor],
         upstream: Sequence[Tensor],
         gradients: Sequence[Tensor | None],
+        moving: int,
     ) -> None:
         pass_, gradient = tape.operations[:middle], tape.operations[middle:]
         ends = [tape.name(t) for t in outputs]
@@ -90,21 +91,31 @@ class Recording:
         self.conditions = [(places[name], number) for name, number in tape.conditions]
         examples = [t.detach().clone() for t in (*inputs, *self.constants)]
         self.pass_ = _program(pass_, [*tape.inputs, *constants], examples, [*ends, *between])
+        captured = inputs[0].is_cuda and capturable(tape.operations)
+        if captured:
+            self.pass_ = Captured(self.pass_, range(moving))
         if not wanted:
             return
         with torch.no_grad():
             kept = run(self.pass_, *examples)[len(outputs) :]
         examples = [*kept, *(examples[place] for place in self.needed_inputs)]
         examples += [t.clone() for t in (*self.later_constants, *upstream)]
-        self.gradient = _program(gradient, [*between, *used, *later, *starts], examples, wanted)
+        taken_in = [*between, *used, *later, *starts]
+        self.gradient = _program(gradient, taken_in, examples, wanted)
+        if captured:
+            steady = {*tape.inputs[moving:], *later}
+            elsewhere = [place for place, name in enumerate(taken_in) if name not in steady]
+            self.gradient = Captured(self.gradient, elsewhere)
 
     def holds(self, inputs: Sequence[Tensor]) -> bool:
         """Whether the flags that the pass looked at are as they were."""
         return all(inputs[place].item() == value for place, value in self.conditions)
 
 
-def record(pass_: Pass, inputs: Sequence[Tensor]) -> Recording | None:
+def record(pass_: Pass, inputs: Sequence[Tensor], moving: int) -> Recording | None:
     """What ``pass_(*inputs)`` consists of; None where that can be something else next time.
+
+    The first ``moving`` of the inputs are those that lie elsewhere at every pass.
 
     The pass is made on copies: whatever it moves stays where it is, and where the inputs come
     from, which may be the flow itself, is not recorded with it.
@@ -127,7 +138,7 @@ def record(pass_: Pass, inputs: Sequence[Tensor]) -> Recording | None:
                 )
             for place, gradient in zip(wanted, gradients, strict=True):
                 to_inputs[place] = gradient
-        recording = Recording(tape, middle, copies, outputs, upstream, to_inputs)
+        recording = Recording(tape, middle, copies, outputs, upstream, to_inputs, moving)
     except Unsteady:
         return None
     except RuntimeError:
