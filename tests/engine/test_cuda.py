@@ -39,7 +39,7 @@ from tests.engine.test_recording import (
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
 # Their linear algebra lets the CPU wait for the GPU's answer.
-NO_GRAPH = {"dense", "orthogonal_exponential", "orthogonal_cayley"}
+NO_GRAPH = {"orthogonal_exponential", "orthogonal_cayley"}
 
 
 def on_gpu(name: str) -> tuple[Flow, Tensor]:
@@ -47,10 +47,13 @@ def on_gpu(name: str) -> tuple[Flow, Tensor]:
     return small(name, dim).cuda(), points(dim=dim).cuda()
 
 
-def are_graphs(recording: Recording | Descent) -> bool:
+def programs(recording: Recording | Descent) -> list[object]:
     recording = recording.recording if isinstance(recording, Descent) else recording
-    programs = (recording.pass_, getattr(recording, "gradient", recording.pass_))
-    return all(isinstance(program, Captured) and program.is_graph for program in programs)
+    return [recording.pass_, *(p for p in [getattr(recording, "gradient", None)] if p)]
+
+
+def are_graphs(recording: Recording | Descent) -> bool:
+    return all(isinstance(p, Captured) and p.is_graph for p in programs(recording))
 
 
 @pytest.mark.parametrize("name", [n for n in checks.exact(catalog.names()) if n in TRAINABLE])
@@ -80,6 +83,23 @@ def test_graphs_yield_the_numbers_of_kernel_after_kernel(
     computed = DRAWS_ARE_COMPUTED if loss is draws else DENSITY_IS_COMPUTED
     assert len(player.recordings) == (name not in computed)
     assert all(are_graphs(r) == (name not in NO_GRAPH) for r in player.recordings)
+
+
+@pytest.mark.parametrize("loss", [density, descent, draws])
+def test_graphs_are_launched_and_their_programs_left_alone(
+    loss: Callable[[Flow, Tensor], Tensor],
+) -> None:
+    flow, x = on_gpu("rq_spline_coupling")
+    player = Player(flow)
+    for step in range(WARM_UP + 4):
+        with player:
+            value = loss(flow, (1 + step) * x)
+        if value.requires_grad:
+            value.backward()
+        if step == WARM_UP + 1:
+            for program in programs(player.recordings[0]):
+                program._program = None
+    assert torch.allclose(value, (draws if loss is draws else density)(flow, (1 + step) * x))
 
 
 def test_what_a_graph_yields_stays_when_it_is_launched_again() -> None:

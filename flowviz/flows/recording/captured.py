@@ -11,7 +11,12 @@ from flowviz.flows.recording.tape import Operation
 
 Program = Callable[..., tuple[Tensor, ...]]
 
-STEADY_ALGEBRA = ("linalg_vector_norm", "linalg_solve_triangular")
+STEADY_ALGEBRA = (
+    "linalg_vector_norm",
+    "linalg_solve_triangular",
+    "linalg_lu_factor_ex",
+    "linalg_lu_solve",
+)
 """Operations of linear algebra that do not let the CPU wait for a GPU's answer."""
 
 

@@ -90,19 +90,18 @@ class Recording:
         self.later_constants = [tape.constants[name] for name in later]
         self.conditions = [(places[name], number) for name, number in tape.conditions]
         examples = [t.detach().clone() for t in (*inputs, *self.constants)]
-        self.pass_ = _program(pass_, [*tape.inputs, *constants], examples, [*ends, *between])
-        captured = inputs[0].is_cuda and capturable(tape.operations)
-        if captured:
-            self.pass_ = Captured(self.pass_, range(moving))
+        program = _program(pass_, [*tape.inputs, *constants], examples, [*ends, *between])
+        on_gpu = inputs[0].is_cuda and capturable(tape.operations)
+        self.pass_ = Captured(program, range(moving)) if on_gpu else program
         if not wanted:
             return
         with torch.no_grad():
-            kept = run(self.pass_, *examples)[len(outputs) :]
+            kept = run(program, *examples)[len(outputs) :]
         examples = [*kept, *(examples[place] for place in self.needed_inputs)]
         examples += [t.clone() for t in (*self.later_constants, *upstream)]
         taken_in = [*between, *used, *later, *starts]
         self.gradient = _program(gradient, taken_in, examples, wanted)
-        if captured:
+        if on_gpu:
             steady = {*tape.inputs[moving:], *later}
             elsewhere = [place for place, name in enumerate(taken_in) if name not in steady]
             self.gradient = Captured(self.gradient, elsewhere)
