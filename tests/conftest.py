@@ -23,6 +23,14 @@ settings.load_profile("fixed")
 # The same device everywhere, in the servers' kernels too; tests of a GPU ask for it by name.
 os.environ["FLOWVIZ_DEVICE"] = "cpu"
 
+ALONE = [Path(__file__).parent / folder for folder in ("browser", "serving")]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(folder in item.path.parents for folder in ALONE):
+            item.add_marker(pytest.mark.alone)
+
 
 def free_port() -> int:
     """A port that nobody listens on."""

@@ -15,10 +15,11 @@ README = Path(__file__).parents[2] / "README.md"
 MARKS = ("<!-- families -->\n", "<!-- /families -->")
 
 
-def speeds(readme: str) -> dict[str, str]:
+def speeds(readme: str, section: str) -> dict[str, str]:
     """By title: how many times faster a training step is than the fastest peer's."""
     found = {}
-    for line in readme.splitlines():
+    rows = readme.partition(f"<!-- {section} -->")[2].partition(f"<!-- /{section} -->")[0]
+    for line in rows.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) > 3 and cells[1] == "training step":
             ratios = [float(r) for r in re.findall(r"\(([\d.]+)×\)", " ".join(cells[3:]))]
@@ -29,23 +30,23 @@ def speeds(readme: str) -> dict[str, str]:
 
 def table(readme: str) -> str:
     """The table in Markdown."""
-    speed = speeds(readme)
+    on_cpu, on_gpu = speeds(readme, "peers"), speeds(readme, "cuda")
     lines = [
-        "| Family | One layer | Jacobian | Fast directions | Inverse, log-det | Speed |",
-        "|---|---|---|---|---|--:|",
+        "| Family | One layer | Jacobian | Fast directions | Inverse, log-det | Speed | on a GPU |",
+        "|---|---|---|---|---|--:|--:|",
     ]
     section = ""
     for name in catalog.names():
         entry = catalog.entry(name)
         if entry.family != section:
             section = entry.family
-            lines.append(f"| **{section}** | | | | | |")
+            lines.append(f"| **{section}** | | | | | | |")
         # A bar would end the cell.
         equation = entry.equation.replace("|", r"\vert ")
         lines.append(
             f"| {entry.title}<br>`{name}` | ${equation}$ | {entry.jacobian} | "
             f"{entry.directions_in_words()} | {entry.exactness_in_words()} | "
-            f"{speed.get(entry.title, '–')} |"
+            f"{on_cpu.get(entry.title, '–')} | {on_gpu.get(entry.title, '–')} |"
         )
     return "\n".join(lines) + "\n"
 

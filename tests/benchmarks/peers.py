@@ -59,8 +59,9 @@ that the estimates are of one variance; with its own settings, of fewer terms, i
 times are those of a busy machine and compare within this table only.
 """
 ON_CUDA = """\
-The same on one {gpu}, in milliseconds until it is done: `python tests/benchmarks/peers.py --device
-cuda`, torch {torch}. flowviz's steps and draws are CUDA graphs there.
+The same on one {gpu}, in milliseconds until it is done: `python tests/benchmarks/peers.py
+--device cuda`, torch {torch}. flowviz's passes are CUDA graphs there, but for those that look for a
+root or take adaptive steps.
 """
 
 
