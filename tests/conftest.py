@@ -22,6 +22,9 @@ settings.load_profile("fixed")
 
 # The same device everywhere, in the servers' kernels too; tests of a GPU ask for it by name.
 os.environ["FLOWVIZ_DEVICE"] = "cpu"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread a worker: more of them than cores wait for one another.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 ALONE = [Path(__file__).parent / folder for folder in ("browser", "serving")]
 
