@@ -209,7 +209,7 @@ class UniformBox(Base):
     def _log_prob(self, u: Tensor) -> Tensor:
         inside = ((u >= self.low) & (u <= self.high)).all(-1)
         log_density = -self.dim * math.log(self.high - self.low)
-        return torch.where(inside, log_density, -math.inf).to(u.dtype)
+        return torch.full_like(u[..., 0], log_density).masked_fill(~inside, -math.inf)
 
     def _rsample(self, n: int, generator: Generator | None) -> Tensor:
         return self.low + (self.high - self.low) * self._uniform(n, generator)

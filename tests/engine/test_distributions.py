@@ -24,7 +24,8 @@ BASES = [StandardNormal, DiagonalNormal, FullNormal, UniformBox, GaussianMixture
 
 def random_base(kind: type[Base], dim: int) -> Base:
     torch.manual_seed(dim)
-    base = kind(dim).double()
+    base = UniformBox(dim, -0.7, 2.0) if kind is UniformBox else kind(dim)
+    base = base.double()
     for parameter in base.parameters():
         parameter.data.copy_(0.5 * torch.randn(parameter.shape))
     return base
@@ -39,7 +40,8 @@ def reference(base: Base) -> D.Distribution:
     elif isinstance(base, FullNormal):
         return D.MultivariateNormal(base.loc, scale_tril=base.factor)
     elif isinstance(base, UniformBox):
-        normal = D.Uniform(torch.full((dim,), base.low).double(), base.high, validate_args=False)
+        low = torch.full((dim,), base.low, dtype=torch.float64)
+        normal = D.Uniform(low, base.high, validate_args=False)
     elif isinstance(base, GaussianMixture):
         parts = D.Independent(D.Normal(base.loc, base.log_scale.exp()), 1)
         return D.MixtureSameFamily(D.Categorical(logits=base.logits), parts)
