@@ -4,7 +4,8 @@ Half of a small flow's training step is not arithmetic: autograd builds the same
 hundred nodes, step after step, and takes it apart again. A :class:`Player` writes down which
 operations one pass and its gradient consist of, below autograd, and plays them from then on as
 two TorchScript programs that are one node of autograd's graph. They are the same operations in
-the same order, and so yield the same numbers.
+the same order, and so yield the same numbers. On an NVIDIA GPU, where launching kernels takes
+longer than they run, each program is one CUDA graph.
 
 >>> player = Player(flow)
 >>> for x in batches:
