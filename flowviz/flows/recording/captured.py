@@ -59,7 +59,9 @@ class Captured:
             return self._exit.copies()
 
     def _capture(self, inputs: Sequence[Tensor]) -> None:
-        own = [t.clone() if i in self._moving else t for i, t in enumerate(inputs)]
+        moving = set(self._moving)
+        own = [t.clone() if i in moving else t for i, t in enumerate(inputs)]
+        self._steady = [i for i in range(len(inputs)) if i not in moving]
         # They are kept, so that nothing else can come to lie where they lie.
         self._inputs, self._own_places = own, self._places(own)
         self._device = next(t.device for t in inputs if t.is_cuda)
@@ -83,7 +85,7 @@ class Captured:
         self._graph = graph
 
     def _places(self, inputs: Sequence[Tensor]) -> list[int]:
-        return [t.data_ptr() for i, t in enumerate(inputs) if i not in self._moving]
+        return [inputs[i].data_ptr() for i in self._steady]
 
 
 def capturable(operations: Sequence[Operation]) -> bool:
