@@ -136,7 +136,8 @@ class Flow(nn.Module):
     def unrolled(self, n: int) -> Flow:
         """The same flow, each layer with an inner time as ``n`` layers: its path can be traced.
 
-        The weights are shared. Layers without inner time, all but the continuous ones, stay.
+        The weights are shared. Layers without inner time, all but the continuous ones, stay. The
+        homotopy of a contractive layer, z + t g(z), is the straight line between its two states.
 
         >>> flow.unrolled(8).trace(u).states  # doctest: +SKIP
         """
