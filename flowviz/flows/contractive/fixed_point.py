@@ -11,7 +11,7 @@ from torch import Tensor
 from flowviz.flows.contractive.network import ContractiveNetwork
 
 FIRST_LOOK, BETWEEN_LOOKS = 8, 4
-"""After how many evaluations to look whether they suffice: each look waits for the device."""
+"""After how many evaluations to look whether they suffice, where a look waits for a device."""
 
 
 def fixed_point(
@@ -102,20 +102,25 @@ def _solve(
     z = image
     F, length, newton = residual(z)
     banach = torch.zeros_like(length, dtype=torch.bool)
-    active = length > 0
+    # A shorter F is but the rounding of the z' in it.
+    rounding = torch.finfo(image.dtype).eps * image.norm(dim=-1, keepdim=True)
+    active = length > rounding
     # At worst every other evaluation is a Banach step.
     at_most = 2 * math.ceil(math.log(torch.finfo(image.dtype).eps) / math.log(L))
     for evaluation in range(2, at_most):
         candidate = z + torch.where(banach, -F, newton)
         next_F, next_length, next_newton = residual(candidate)
         shorter = active & (next_length <= L * length)
-        active = active & (shorter | ~banach) & (length > 0)
+        active = active & (shorter | ~banach)
         z = torch.where(shorter, candidate, z)
         F = torch.where(shorter, next_F, F)
         length = torch.where(shorter, next_length, length)
         newton = torch.where(shorter, next_newton, newton)
+        active = active & (length > rounding)
         banach = ~shorter
-        look = evaluation >= FIRST_LOOK and (evaluation - FIRST_LOOK) % BETWEEN_LOOKS == 0
+        look = z.device.type == "cpu" or (
+            evaluation >= FIRST_LOOK and (evaluation - FIRST_LOOK) % BETWEEN_LOOKS == 0
+        )
         if z.is_meta or (look and not bool(active.any())):
             break
     return z
