@@ -96,6 +96,10 @@ class Bijection(nn.Module):
     def _stretches(self, n: int) -> list[Bijection]:
         return [self]
 
+    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> Tensor:
+        """T(z) or T⁻¹(z) alone, for layers whose log|det J| is work of its own."""
+        return (self._inverse if inverse else self._forward)(z, context)[0]
+
     def _checked(self, z: Tensor, context: Tensor | None) -> Tensor | None:
         """Check a call's arguments; return the context broadcast to the batch."""
         name = self.describe()
@@ -164,6 +168,9 @@ class Inverse(Bijection):
     def _stretches(self, n: int) -> list[Bijection]:
         return [Inverse(stretch) for stretch in reversed(self.bijection._stretches(n))]
 
+    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> Tensor:
+        return self.bijection._image(z, context, not inverse)
+
 
 class Composition(Bijection):
     """T = T_K ∘ … ∘ T_1: the first of ``bijections`` acts first on a base sample.
@@ -213,14 +220,23 @@ class Composition(Bijection):
     def _steps(
         self, z: Tensor, context: Tensor | None, inverse: bool
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        layers = list(self)
-        for layer in reversed(layers) if inverse else layers:
+        for layer in self._in_order(inverse):
             apply = layer._inverse if inverse else layer._forward
             z, logabsdet = apply(z, context if layer.context else None)
             yield z, logabsdet
 
+    def _in_order(self, inverse: bool) -> list[Bijection]:
+        """The layers, the one that acts first at the head."""
+        layers = list(self)
+        return layers[::-1] if inverse else layers
+
     def _stretches(self, n: int) -> list[Bijection]:
         return [stretch for layer in self for stretch in layer._stretches(n)]
+
+    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> Tensor:
+        for layer in self._in_order(inverse):
+            z = layer._image(z, context if layer.context else None, inverse)
+        return z
 
     def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         return self._total(z, context, inverse=False)

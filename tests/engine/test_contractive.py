@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowviz.flows import catalog
+from flowviz.flows import Bijection, Flow, Inverse, catalog
 from flowviz.flows.contractive import (
     ContractiveDenseNet,
     ContractiveMLP,
@@ -29,6 +29,7 @@ from flowviz.flows.contractive.activations import SWISH_SLOPE, LipSwish
 from flowviz.flows.contractive.dense import CONCATENATED_SLOPE
 from flowviz.flows.contractive.lipschitz import EXCESS
 from flowviz.flows.contractive.log_determinant import LogDeterminant
+from flowviz.flows.distributions import StandardNormal
 from tests.engine.engine_checks import assert_gradcheck, points, random_flow
 from tests.engine.mutations import contractive as mutations
 
@@ -311,6 +312,41 @@ def test_implicit_derivatives_of_second_order(kind: str) -> None:
     z = points(3, 2).requires_grad_()
     assert torch.autograd.gradgradcheck(lambda z: block.inverse(z)[0], z)
     assert torch.autograd.gradgradcheck(lambda z: block.inverse(z)[1], z)
+
+
+@pytest.mark.parametrize("direction", [lambda block: block, Inverse])
+def test_draws_need_no_log_determinant(
+    direction: Callable[[ContractiveResidual], Bijection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = random_block(log_determinant=RussianRoulette(0.9))
+    flow = Flow(StandardNormal(2), [direction(block), block]).double()
+    u = flow.base.sample(50, torch.Generator().manual_seed(0))
+    expected = flow(u)[0]
+
+    def fail(*_: object) -> None:
+        raise AssertionError("a log-determinant was computed")
+
+    monkeypatch.setattr(RussianRoulette, "__call__", fail)
+    assert torch.equal(flow.sample(50, generator=torch.Generator().manual_seed(0)), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_inverse_stops_at_rounding(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newton's steps double the digits: no more of them than that, and all the digits."""
+    calls, evaluate = [], ContractiveMLP.forward
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(1)
+        return evaluate(*arguments)
+
+    block, z = random_block().to(dtype), points(500, 2, dtype=dtype)
+    image, _ = block(z)
+    monkeypatch.setattr(ContractiveMLP, "forward", counted)
+    with torch.no_grad():
+        back = block._image(image, None, inverse=True)
+    assert len(calls) <= 8
+    error = (back - z).norm(dim=-1) / (1 + z.norm(dim=-1))
+    assert error.max() < 20 * torch.finfo(dtype).eps
 
 
 def test_the_context_is_not_bounded() -> None:

@@ -124,3 +124,9 @@ class ContractiveResidual(Bijection):
         tensors = self.network.tensors()
         z = fixed_point(self.network, z, context, tensors)
         return z, -self.log_determinant(self.network(z, context, tensors), self.generator)
+
+    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> Tensor:
+        tensors = self.network.tensors()
+        if inverse:
+            return fixed_point(self.network, z, context, tensors)
+        return z + self.network(z, context, tensors).value
