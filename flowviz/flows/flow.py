@@ -121,7 +121,7 @@ class Flow(nn.Module):
             ValueError: ``n`` is not a whole number ≥ 0, or the context does not fit.
             TypeError: ``generator`` is neither a generator nor None.
         """
-        return self._run(self._image, self.base.sample(n, generator), context)[0]
+        return self._run(self._draw, self.base.sample(n, generator), context)[0]
 
     def rsample_and_log_prob(
         self, n: int, context: Tensor | None = None, generator: Generator | None = None
@@ -151,7 +151,7 @@ class Flow(nn.Module):
         """Every state on the way from ``x [N, D]`` back to the base, in the order z_0, …, z_K."""
         return self._trace(x, context, inverse=True)
 
-    def _image(self, u: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _draw(self, u: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """x = T(u), and 0 in the place of what other passes yield besides."""
         return self.transform._image(u, context, inverse=False), u.new_zeros(())
 
