@@ -13,12 +13,21 @@ from flowviz.flows.flow import Flow
 from flowviz.flows.numerics.mlp import MLP
 from flowviz.objectives import Estimate
 
+START_SCALE = 0.1
+"""s before training. A latent that explains less variance than s² collapses, and comes back late or
+never (Lucas, Tucker, Grosse & Norouzi 2019)."""
+
+ENCODER_GAIN = 5.0
+"""On the encoder's last layer, whose features are then of order 1: the posterior hears of x before
+the decoder has learned to do without z."""
+
 
 class VAE(nn.Module):
     """p(x, z) = N(z; 0, I) N(x; m(z), s² I) and q(z | x), a conditional flow.
 
     Kingma & Welling 2014; a flow as the posterior, Rezende & Mohamed 2015. The encoder turns x
-    into the context of the flow, so that one flow serves every x.
+    into the context of the flow, so that one flow serves every x. The scale s is learned, too; it
+    starts at :data:`START_SCALE`, which suits data of variances around 1.
 
     Args:
         posterior: q(z | x), a flow over z with ``context`` = E > 0.
@@ -46,8 +55,10 @@ class VAE(nn.Module):
         self.data_dim = arguments.whole("data_dim", data_dim, 1)
         self.posterior = posterior
         self.encoder = MLP(data_dim, posterior.context, hidden)
+        for parameter in self.encoder[-1].parameters():
+            parameter.data.mul_(ENCODER_GAIN)
         self.decoder = MLP(posterior.dim, data_dim, hidden) if decoder is None else decoder
-        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(START_SCALE)))
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z), ``[..., X]`` and ``[..., Z]`` to ``[...]``.

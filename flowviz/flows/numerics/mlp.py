@@ -24,7 +24,7 @@ def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
 
 
 class MLP(nn.Sequential):
-    """y = W_L σ(… σ(W_1 x + b_1) …) + b_L, σ = SiLU; the last layer starts small.
+    """y = W_L σ(… σ(W_1 x + b_1) …) + b_L, σ = SiLU.
 
     Args:
         inputs, outputs: sizes of the last dimension.
@@ -33,9 +33,7 @@ class MLP(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, hidden: Sequence[int]) -> None:
         widths = (inputs, *check_hidden(hidden), outputs)
-        layers = [nn.Linear(m, n) for m, n in itertools.pairwise(widths)]
-        start_small(layers[-1])
-        super().__init__(*layers)
+        super().__init__(*(nn.Linear(m, n) for m, n in itertools.pairwise(widths)))
 
     def forward(self, x: Tensor) -> Tensor:
         """``x [..., inputs]`` to ``y [..., outputs]``."""
@@ -50,8 +48,7 @@ class MLP(nn.Sequential):
         return [(layer.weight, layer.bias) for layer in cast("Iterable[nn.Linear]", self)]
 
 
-def start_small(layer: nn.Linear) -> None:
+def start_small(layer: nn.Module) -> None:
     """Scale a freshly initialised output layer by :data:`OUTPUT_SCALE`."""
-    layer.weight.data.mul_(OUTPUT_SCALE)
-    if layer.bias is not None:
-        layer.bias.data.mul_(OUTPUT_SCALE)
+    for parameter in layer.parameters(recurse=False):
+        parameter.data.mul_(OUTPUT_SCALE)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from flowviz import arguments
 from flowviz.flows.autoregressive.conditioners.conditioner import Conditioner, with_context
-from flowviz.flows.numerics.mlp import MLP
+from flowviz.flows.numerics.mlp import MLP, start_small
 
 
 class Coupling(Conditioner):
@@ -54,6 +54,7 @@ class Coupling(Conditioner):
         self._moved = dim - split
         self.groups = (list(range(self._moved)),)
         self.network = MLP(split + context, (dim - split) * parameters_per_dim, hidden)
+        start_small(self.network[-1])
 
     def split(self, z: Tensor) -> tuple[Tensor, Tensor]:
         # One split, not two slices: the gradient then comes back in one piece as well.

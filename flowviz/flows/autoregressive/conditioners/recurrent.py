@@ -45,10 +45,10 @@ class Recurrent(Sequential):
         self.cell = Cell(1 + context, width)
         if more:
             self.network: nn.Module = MLP(width, parameters_per_dim, more)
+            start_small(self.network[-1])
         else:
-            last = nn.Linear(width, parameters_per_dim)
-            start_small(last)
-            self.network = last
+            self.network = nn.Linear(width, parameters_per_dim)
+            start_small(self.network)
 
     def run(self, tokens: Tensor) -> Tensor:
         state, states = self.cell.start(tokens[:, 0]), []
