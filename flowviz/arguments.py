@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
-from collections.abc import Iterable, Mapping
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 # Names are checked where torch is not loaded yet, and the functions for tensors import it.
@@ -62,15 +64,25 @@ def named(kind: str, name: Any, table: Mapping[str, T]) -> T:
     return table[name]
 
 
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number, of Python's or of numpy's; True and False are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def is_real(value: Any) -> bool:
+    """Whether it is a number, of Python's or of numpy's; True and False are none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def whole(name: str, value: Any, least: int) -> int:
     """``value``, a whole number ≥ ``least``.
 
     Raises:
         ValueError: it is not.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not is_whole(value) or value < least:
         raise ValueError(f"{name} must be a whole number ≥ {least}, got {value!r}")
-    return value
+    return int(value)
 
 
 def order(value: Any, dim: int) -> list[int]:
@@ -80,11 +92,11 @@ def order(value: Any, dim: int) -> list[int]:
         ValueError: it does not.
     """
     places = list(value) if isinstance(value, Iterable) else []
-    whole_numbers = all(isinstance(place, int) for place in places)
+    whole_numbers = all(map(is_whole, places))
     if not whole_numbers or sorted(places) != list(range(dim)):
         got = places if isinstance(value, range) else value
         raise ValueError(f"order must hold each of 0 … {dim - 1} once, got {got!r}")
-    return places
+    return [int(place) for place in places]
 
 
 def seed(value: Any) -> int:
@@ -115,8 +127,7 @@ def positive(name: str, value: Any) -> float:
     Raises:
         ValueError: it is not.
     """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value <= 0:
+    if not is_real(value) or not math.isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
     return float(value)
 
@@ -127,8 +138,7 @@ def finite(name: str, value: Any) -> float:
     Raises:
         ValueError: it is not.
     """
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value):
+    if not is_real(value) or not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number, got {value!r}")
     return float(value)
 
@@ -181,15 +191,27 @@ def function(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a function, got {type(value).__name__}")
 
 
-def method(name: str, value: Any, wanted: str, example: str) -> None:
-    """Check that ``value`` has the method ``wanted``, as ``example`` has.
+def method(name: str, value: Any, wanted: str, takes: Sequence[str], example: str) -> None:
+    """Check that ``value`` has the method ``wanted`` of these arguments, as ``example`` has.
 
     Raises:
         TypeError: it has not.
     """
-    if not callable(getattr(value, wanted, None)):
+    found = getattr(value, wanted, None)
+    if isinstance(value, type):
+        raise TypeError(f"{name} must be an object, such as {example}; got the class {value!r}")
+    if not callable(found):
         got = type(value).__name__
         raise TypeError(f"{name} must have a method {wanted}, as {example} has; got {got}")
+    try:
+        inspect.signature(found).bind(*takes)
+    except TypeError:
+        got = f"{type(value).__name__}'s takes {inspect.signature(found)}"
+        raise TypeError(
+            f"{name} must have a method {wanted}({', '.join(takes)}), as {example} has; {got}"
+        ) from None
+    except ValueError:
+        return  # Some built-in functions do not say what they take.
 
 
 def array(name: str, value: Any, shape: str, least: int = 1) -> Tensor:

@@ -37,7 +37,8 @@ def flow_matching(target: Sampler, batch: int = 512) -> Objective:
         TypeError: ``target`` has no method ``sample``.
         ValueError: ``batch`` is less than 1.
     """
-    arguments.method("target", target, "sample", "targets.make('two_moons')")
+    takes = ("n", "generator", "device", "dtype")
+    arguments.method("target", target, "sample", takes, "targets.make('two_moons')")
     arguments.whole("batch", batch, 1)
 
     def objective(flow: Flow, generator: Generator) -> Estimate:

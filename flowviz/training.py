@@ -110,9 +110,10 @@ def maximum_likelihood(target: Sampler, batch: int = 512) -> MaximumLikelihood:
 
     Raises:
         ValueError: ``batch`` is not a whole number ≥ 1.
-        TypeError: the target has no method ``sample``.
+        TypeError: the target has no method ``sample``, or one of other arguments.
     """
-    arguments.method("target", target, "sample", "targets.make('two_moons')")
+    takes = ("n", "generator", "device", "dtype")
+    arguments.method("target", target, "sample", takes, "targets.make('two_moons')")
     arguments.whole("batch", batch, 1)
     return MaximumLikelihood(target, batch)
 
@@ -122,9 +123,9 @@ def variational(target: Density, batch: int = 512, *, path_gradient: bool = Fals
 
     Raises:
         ValueError: ``batch`` is not a whole number ≥ 1, or ``path_gradient`` not True or False.
-        TypeError: the target has no method ``log_density``.
+        TypeError: the target has no method ``log_density``, or one of other arguments.
     """
-    arguments.method("target", target, "log_density", "targets.make('two_moons')")
+    arguments.method("target", target, "log_density", ("x",), "targets.make('two_moons')")
     arguments.whole("batch", batch, 1)
     arguments.flag("path_gradient", path_gradient)
 
@@ -178,7 +179,7 @@ class Trainer:
         arguments.seed(seed)
         if optimizer is not None:
             for method in ("zero_grad", "step"):
-                arguments.method("optimizer", optimizer, method, "one of torch.optim")
+                arguments.method("optimizer", optimizer, method, (), "one of torch.optim")
         self.flow = flow
         self.objective = objective
         self.max_gradient_norm = max_gradient_norm

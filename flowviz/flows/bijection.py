@@ -122,6 +122,11 @@ class Bijection(nn.Module):
             return None
         if context is None:
             raise ValueError(f"{name} needs a context [..., {self.context}], got none")
+        if context.dtype != z.dtype or context.device != z.device:
+            raise TypeError(
+                f"{name} takes a context of {z.dtype} on {z.device}, as its points are; got one of "
+                f"{context.dtype} on {context.device}; convert it with .to()"
+            )
         if context.ndim == 0 or context.shape[-1] != self.context:
             raise ValueError(
                 f"{name} needs a context [..., {self.context}], got shape {list(context.shape)}"
@@ -269,7 +274,8 @@ def jacobian(
     evaluation mode.
 
     Args:
-        map: a bijection, a flow, or a callable such as ``bijection.inverse``.
+        map: a bijection, a flow, or a callable such as ``bijection.inverse``, called as
+            ``map(z, context)``.
         z: points ``[..., D]``, one point ``[D]`` included.
         context: as ``map`` takes it, or None.
 

@@ -294,7 +294,7 @@ def explain_nan(
     for name, parameter in module.named_parameters():
         if not parameter.isfinite().all():
             raise ValueError(f"parameter {name!r} of {title} holds NaN or infinity")
-    for what, given in (("points", points), ("context", context)):
+    for what, given in (("points", points), ("contexts", context)):
         if given is not None and not given.isfinite().all():
             bad = ~given.isfinite().reshape(-1, given.shape[-1]).all(-1)
             row = int(bad.nonzero()[0])

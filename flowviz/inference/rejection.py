@@ -70,7 +70,7 @@ def rejection_sampling(
         arguments.whole(name, value, 1)
     if log_envelope is None:
         log_m = -math.inf
-    elif isinstance(log_envelope, (int, float)) and math.isfinite(log_envelope):
+    elif arguments.is_real(log_envelope) and math.isfinite(log_envelope):
         log_m = float(log_envelope)
     else:
         raise ValueError(f"log_envelope must be a finite number, got {log_envelope!r}")

@@ -57,7 +57,7 @@ def alpha_divergence(alpha: float) -> FDivergence:
         ValueError: α is 0 or 1, where the formula has no value: take ``"kl"`` (α = 1) or
             ``"reverse_kl"`` (α = 0); or it is not finite.
     """
-    if not isinstance(alpha, (int, float)) or not math.isfinite(alpha) or alpha in (0, 1):
+    if not arguments.is_real(alpha) or not math.isfinite(alpha) or alpha in (0, 1):
         raise ValueError(
             f"alpha must be finite and neither 0 ('reverse_kl') nor 1 ('kl'), got {alpha!r}"
         )
@@ -105,7 +105,7 @@ def f_divergence(
     in the flow's parameters, the first through the draws.
 
     Args:
-        name: one of :func:`names`, or an :class:`FDivergence`.
+        name: one of ``flowviz.objectives.f_divergences.names()``, or an :class:`FDivergence`.
         flow: p_x.
         log_prob: log p*, ``[N, D] -> [N]``.
         n: draws from the flow, ≥ 1; give this or ``x``.

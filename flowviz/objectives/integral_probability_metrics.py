@@ -100,7 +100,7 @@ def sliced_wasserstein(
         ValueError: the shapes differ, there are no samples, or a setting is out of range.
     """
     _check_pair(x, y, "[N, D]", least=1)
-    if not isinstance(order, int) or order not in (1, 2):
+    if not arguments.is_whole(order) or order not in (1, 2):
         raise ValueError(f"order must be 1 or 2, got {order!r}")
     arguments.whole("projections", projections, 1)
     directions = torch.randn(
@@ -143,7 +143,7 @@ def _transport(x: Tensor, y: Tensor, order: int) -> Estimate:
     error = torch.zeros_like(value.detach())
     for potential, ranks in zip(potentials, (ranks_x, ranks_y), strict=True):
         own = torch.empty_like(potential).scatter_(0, ranks, potential).mean(-1)
-        error = error + own.var() / len(own)
+        error = error + Estimate.of(own).standard_error.square()
     return Estimate(value, error.sqrt())
 
 

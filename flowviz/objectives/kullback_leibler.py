@@ -83,7 +83,7 @@ def reverse_kl(
     """
     arguments.instance("flow", flow, Flow)
     arguments.function("log_density", log_density)
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+    if not arguments.is_whole(n) or n < 1:
         raise ValueError(f"reverse KL needs n ≥ 1 draws, got {n!r}")
     x, log_prob = flow.rsample_and_log_prob(n, context, generator)
     if arguments.flag("path_gradient", path_gradient):

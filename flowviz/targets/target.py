@@ -114,7 +114,7 @@ class Target:
             generator: source of randomness; torch's global one if left out.
             device, dtype: of the result; CPU and torch's default dtype if left out.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+        if not arguments.is_whole(n) or n < 0:
             raise ValueError(f"the number of draws is a whole number, 0 or more, not {n!r}")
         source = generator.device if generator is not None else torch.device("cpu")
         kind = torch.get_default_dtype() if dtype is None else dtype
@@ -152,7 +152,7 @@ class Target:
         return self._thumbnails[size]
 
     def _picture(self, size: int) -> np.ndarray:
-        if isinstance(size, bool) or not isinstance(size, int) or not 2 <= size <= 1024:
+        if not arguments.is_whole(size) or not 2 <= size <= 1024:
             raise ValueError(f"a thumbnail is 2 to 1024 pixels wide, not {size!r}")
         density = self._density_image(size) if self.has_density else self._histogram(size)
         ranked, _ = density.flatten().sort(descending=True)

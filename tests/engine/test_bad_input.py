@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowviz
+from flowviz import targets
 from flowviz.flows import Flow, catalog
 from flowviz.flows.autoregressive import BlockNeural
 from flowviz.flows.autoregressive.conditioners import BlockCoupling, Coupling, Masked
@@ -35,6 +37,7 @@ from flowviz.flows.linear import (
     Triangular,
 )
 from flowviz.flows.matrix_determinant_lemma import Sylvester
+from flowviz.training import Trainer, maximum_likelihood, variational
 from tests.engine.engine_checks import dims_of, options_of
 
 each = pytest.mark.parametrize("name", catalog.names())
@@ -252,8 +255,44 @@ def test_contexts(flow: Flow) -> None:
         conditional.log_prob(x, torch.zeros(5, 2))
     with pytest.raises(ValueError, match=r"broadcasts to \[5, 3\], got shape \[4, 3\]"):
         conditional.log_prob(x, torch.zeros(4, 3))
-    with pytest.raises(ValueError, match="context given to the flow hold NaN or infinity"):
+    with pytest.raises(ValueError, match="contexts given to the flow hold NaN or infinity"):
         conditional.log_prob(x, torch.full((5, 3), torch.nan))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in catalog.names() if "context" in catalog.entry(name).options]
+)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64])
+def test_a_context_is_of_the_points_dtype(name: str, dtype: torch.dtype) -> None:
+    dim = dims_of(name, 2)[0]
+    flow = catalog.make(name, dim, context=3, seed=0)
+    x, context = torch.zeros(5, dim), torch.zeros(5, 3, dtype=dtype)
+    words = rf"takes a context of torch.float32 .* got one of {dtype} on cpu; convert"
+    for call in (
+        lambda: flow.log_prob(x, context),
+        lambda: flow.log_prob_backward(x, context),
+        lambda: flow.sample(5, context),
+        lambda: flow.rsample_and_log_prob(5, context),
+        lambda: flow.trace(x, context),
+    ):
+        with pytest.raises(TypeError, match=words):
+            call()
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    two, rate = np.int64(2), np.float32(1e-3)
+    flow = catalog.make(
+        "maf", two, two, hidden=(np.int32(8),), context=np.int8(0), seed=np.int64(1)
+    )
+    assert flow.dim == 2 and isinstance(flow.dim, int) and len(flow.bijections) == 2
+    assert flow.sample(two).shape == (2, 2)
+    target = targets.make("two_moons")
+    for objective in (maximum_likelihood(target, np.int64(8)), variational(target, np.int64(8))):
+        snapshots = Trainer(flow, objective, learning_rate=rate).run(two)
+        assert [snapshot.step for snapshot in snapshots] == [1, 2]
+    catalog.make("contractive", lipschitz=np.float32(0.5), seed=0)
+    with pytest.raises(ValueError, match="dim"):
+        catalog.make("maf", np.bool_(True))
 
 
 @each

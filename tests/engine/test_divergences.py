@@ -232,6 +232,12 @@ def test_wasserstein_on_the_line_is_the_area_between_the_distribution_functions(
     assert float(stated) == pytest.approx(float(values.std()), rel=0.2)
 
 
+def test_of_one_sample_the_error_is_unknown(recwarn: pytest.WarningsRecorder) -> None:
+    one = torch.ones(1, 2)
+    estimate = objectives.sliced_wasserstein(one, 2 * one)
+    assert estimate.value > 0 and estimate.standard_error.isnan() and not recwarn
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_sliced_wasserstein_of_shifted_samples(order: int) -> None:
     """Shifted by a they are E|θᵀa|^p apart: |a|²/D for p = 2, 2|a|/π in the plane for p = 1."""

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal
 
+from flowviz.flow_matching import flow_matching
 from flowviz.flows import Flow, catalog
 from flowviz.objectives import Estimate, forward_kl
 from flowviz.training import Snapshot, Trainer, maximum_likelihood, variational
@@ -285,6 +286,7 @@ def plain(flow: Flow, generator: Generator) -> Estimate:
         ({"flow": "f"}, "flow must be a Module, got str"),
         ({"objective": "a"}, "objective must be a function, got str"),
         ({"optimizer": "a"}, "optimizer must have a method zero_grad, .* got str"),
+        ({"optimizer": torch.optim.Adam}, "optimizer must be an object, .* the class .*Adam"),
         ({"learning_rate": math.inf}, "learning rate must be a finite number > 0, got inf"),
         ({"learning_rate": "a"}, "learning rate must be a finite number > 0, got 'a'"),
         ({"max_gradient_norm": "a"}, "max_gradient_norm must be a finite number > 0, got 'a'"),
@@ -339,5 +341,10 @@ def test_targets_that_are_none() -> None:
     for make, method in ((maximum_likelihood, "sample"), (variational, "log_density")):
         with pytest.raises(TypeError, match=f"target must have a method {method}, .* got str"):
             make("two_moons")  # type: ignore[operator]
+    normal = torch.distributions.Normal(torch.zeros(2), 1.0)
+    words = r"a method sample\(n, generator, device, dtype\), .* Normal's takes \(sample_shape="
+    for objective in (maximum_likelihood, flow_matching):
+        with pytest.raises(TypeError, match=words):
+            objective(normal)
     with pytest.raises(ValueError, match="path_gradient must be True or False, got 'yes'"):
         variational(TwoGaussians(), path_gradient="yes")  # type: ignore[arg-type]

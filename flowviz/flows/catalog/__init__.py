@@ -73,10 +73,10 @@ def make(
         raise ValueError(
             f"{name!r} has no option {', '.join(unknown)}; it has: {', '.join(allowed)}{hint}"
         )
-    if not isinstance(dim, int) or isinstance(dim, bool) or not family.allows(dim):
+    if not arguments.is_whole(dim) or not family.allows(dim := int(dim)):
         raise ValueError(f"{name!r} needs {family.dims_in_words()}, got {dim!r}")
     layers = family.layers if layers is None else layers
-    arguments.whole("layers", layers, 1)
+    layers = arguments.whole("layers", layers, 1)
     if seed is not None:
         arguments.seed(seed)
     # The networks draw from the global generator: borrow it, and give it back as it was.

@@ -120,11 +120,10 @@ class AdaptiveSteps(Solver):
     """
 
     def __init__(self, rtol: float = 1e-5) -> None:
-        if isinstance(rtol, bool) or not isinstance(rtol, float) or not 0 < rtol < 1:
+        if not arguments.is_real(rtol) or not 0 < rtol < 1:
             raise ValueError(f"rtol must be a number between 0 and 1, got {rtol!r}")
         self.tableau = TABLEAUS["dormand_prince"]
-        self.rtol = rtol
-        self.tolerance = rtol
+        self.rtol = self.tolerance = float(rtol)
 
     @torch.no_grad()
     def plan(self, g: Function, z: Tensor, t0: float, t1: float) -> Plan:

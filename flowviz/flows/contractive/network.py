@@ -73,11 +73,11 @@ class ContractiveNetwork(nn.Module):
         self, dim: int, hidden: Sequence[int], context: int = 0, lipschitz: float = 0.9
     ) -> None:
         super().__init__()
-        if isinstance(lipschitz, bool) or not isinstance(lipschitz, float) or not 0 < lipschitz < 1:
+        if not arguments.is_real(lipschitz) or not 0 < lipschitz < 1:
             raise ValueError(f"lipschitz must be a number between 0 and 1, got {lipschitz!r}")
         self.dim = arguments.whole("dim", dim, 1)
         self.context = arguments.whole("context", context, 0)
-        self.lipschitz = lipschitz
+        self.lipschitz = float(lipschitz)
         self.hidden = check_hidden(hidden)
         self.from_context = nn.Linear(context, self.hidden[0], bias=False) if context else None
 

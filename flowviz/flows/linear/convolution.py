@@ -78,6 +78,6 @@ class Conv1x1(PerPixel):
 def check_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     """``shape`` as (C, H, W); ValueError unless it is three whole numbers ≥ 1."""
     sizes = tuple(shape) if isinstance(shape, Sequence) else ()
-    if len(sizes) != 3 or any(not isinstance(size, int) or size < 1 for size in sizes):
+    if len(sizes) != 3 or any(not arguments.is_whole(size) or size < 1 for size in sizes):
         raise ValueError(f"an image has a shape (C, H, W) of whole numbers ≥ 1, got {shape!r}")
     return sizes

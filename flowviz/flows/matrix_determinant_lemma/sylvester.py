@@ -44,7 +44,7 @@ class Sylvester(Bijection):
     def __init__(self, dim: int, rank: int = 1, generator: Generator | None = None) -> None:
         super().__init__(dim)
         arguments.optional("generator", generator, Generator)
-        if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= dim:
+        if not arguments.is_whole(rank) or not 1 <= rank <= dim:
             raise ValueError(f"the rank of a Sylvester flow is 1 to dim = {dim}, got {rank!r}")
         self.rank = rank
 

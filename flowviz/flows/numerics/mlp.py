@@ -9,6 +9,8 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowviz.arguments import is_whole
+
 # Starts every flow close to the identity without cutting the gradient to the layers below.
 OUTPUT_SCALE = 0.1
 
@@ -18,9 +20,9 @@ def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
     if not isinstance(hidden, Sequence):
         raise ValueError(f"hidden is a sequence of layer widths such as (64, 64), got {hidden!r}")
     widths = tuple(hidden)
-    if not widths or any(not isinstance(width, int) or width < 1 for width in widths):
+    if not widths or any(not is_whole(width) or width < 1 for width in widths):
         raise ValueError(f"hidden needs one or more widths ≥ 1 such as (64, 64), got {hidden!r}")
-    return widths
+    return tuple(map(int, widths))
 
 
 class MLP(nn.Sequential):

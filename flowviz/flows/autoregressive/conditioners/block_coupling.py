@@ -48,7 +48,7 @@ class BlockCoupling(Conditioner):
         context: int = 0,
     ) -> None:
         super().__init__(dim, parameters_per_dim, context)
-        if not isinstance(parts, int) or isinstance(parts, bool) or not 1 <= parts <= dim:
+        if not arguments.is_whole(parts) or not 1 <= parts <= dim:
             raise ValueError(
                 f"a block coupling of {dim} coordinates has 1 to {dim} parts, got {parts!r}"
             )
