@@ -96,9 +96,9 @@ class Bijection(nn.Module):
     def _stretches(self, n: int) -> list[Bijection]:
         return [self]
 
-    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> Tensor:
-        """T(z) or T⁻¹(z) alone, for layers whose log|det J| is work of its own."""
-        return (self._inverse if inverse else self._forward)(z, context)[0]
+    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> tuple[Tensor, Tensor]:
+        """The map either way for draws alone: 0 for log|det J| where that is work of its own."""
+        return (self._inverse if inverse else self._forward)(z, context)
 
     def _checked(self, z: Tensor, context: Tensor | None) -> Tensor | None:
         """Check a call's arguments; return the context broadcast to the batch."""
@@ -173,7 +173,7 @@ class Inverse(Bijection):
     def _stretches(self, n: int) -> list[Bijection]:
         return [Inverse(stretch) for stretch in reversed(self.bijection._stretches(n))]
 
-    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> Tensor:
+    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> tuple[Tensor, Tensor]:
         return self.bijection._image(z, context, not inverse)
 
 
@@ -238,10 +238,12 @@ class Composition(Bijection):
     def _stretches(self, n: int) -> list[Bijection]:
         return [stretch for layer in self for stretch in layer._stretches(n)]
 
-    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> Tensor:
+    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> tuple[Tensor, Tensor]:
+        total = z.new_zeros(())
         for layer in self._in_order(inverse):
-            z = layer._image(z, context if layer.context else None, inverse)
-        return z
+            z, logabsdet = layer._image(z, context if layer.context else None, inverse)
+            total = total + logabsdet
+        return z, total
 
     def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         return self._total(z, context, inverse=False)

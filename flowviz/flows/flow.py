@@ -152,8 +152,8 @@ class Flow(nn.Module):
         return self._trace(x, context, inverse=True)
 
     def _draw(self, u: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """x = T(u), and 0 in the place of what other passes yield besides."""
-        return self.transform._image(u, context, inverse=False), u.new_zeros(())
+        """x = T(u), and what of log|det J_T(u)| comes with it."""
+        return self.transform._image(u, context, inverse=False)
 
     def _forward_and_log_prob(self, u: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         x, logabsdet = self.transform._forward(u, context)

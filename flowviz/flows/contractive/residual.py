@@ -125,8 +125,10 @@ class ContractiveResidual(Bijection):
         z = fixed_point(self.network, z, context, tensors)
         return z, -self.log_determinant(self.network(z, context, tensors), self.generator)
 
-    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> Tensor:
+    def _image(self, z: Tensor, context: Tensor | None, inverse: bool) -> tuple[Tensor, Tensor]:
         tensors = self.network.tensors()
         if inverse:
-            return fixed_point(self.network, z, context, tensors)
-        return z + self.network(z, context, tensors).value
+            z = fixed_point(self.network, z, context, tensors)
+        else:
+            z = z + self.network(z, context, tensors).value
+        return z, z.new_zeros(z.shape[:-1])
