@@ -13,7 +13,7 @@ from flowviz import arguments
 from flowviz.flows.continuous import Continuous
 from flowviz.flows.flow import Flow
 from flowviz.objectives import Estimate
-from flowviz.training import Objective, Sampler
+from flowviz.training import Objective, Sampler, check_sampler
 
 
 def flow_matching(target: Sampler, batch: int = 512) -> Objective:
@@ -34,11 +34,10 @@ def flow_matching(target: Sampler, batch: int = 512) -> Objective:
         continuous-time layer, or that takes a context, and for draws of another shape.
 
     Raises:
-        TypeError: ``target`` has no method ``sample``.
+        TypeError: ``target`` has no method ``sample``, or one of other arguments.
         ValueError: ``batch`` is less than 1.
     """
-    takes = ("n", "generator", "device", "dtype")
-    arguments.method("target", target, "sample", takes, "targets.make('two_moons')")
+    check_sampler(target)
     arguments.whole("batch", batch, 1)
 
     def objective(flow: Flow, generator: Generator) -> Estimate:

@@ -44,6 +44,12 @@ class Sampler(Protocol):
         """``n`` draws ``[n, D]``."""
 
 
+def check_sampler(target: Sampler) -> None:
+    """TypeError unless ``target`` has the method of a sampler."""
+    takes = ("n", "generator", "device", "dtype")
+    arguments.method("target", target, "sample", takes, "targets.make('two_moons')")
+
+
 class Density(Protocol):
     """What reverse KL needs of a target."""
 
@@ -112,8 +118,7 @@ def maximum_likelihood(target: Sampler, batch: int = 512) -> MaximumLikelihood:
         ValueError: ``batch`` is not a whole number ≥ 1.
         TypeError: the target has no method ``sample``, or one of other arguments.
     """
-    takes = ("n", "generator", "device", "dtype")
-    arguments.method("target", target, "sample", takes, "targets.make('two_moons')")
+    check_sampler(target)
     arguments.whole("batch", batch, 1)
     return MaximumLikelihood(target, batch)
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import math
-import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -132,12 +131,12 @@ class Integer(Field):
         super().__init__(default, label=label, help=help)
 
     def coerce(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if not arguments.is_real(value):
             raise TypeError
         number = float(value)
         if not number.is_integer() or not self.min <= number <= self.max:
             raise ValueError
-        return int(value)  # type: ignore[call-overload]
+        return int(value)
 
     def allowed(self) -> str:
         return f"a whole number from {self.min} to {self.max}"
@@ -172,7 +171,7 @@ class Real(Field):
         super().__init__(default, label=label, help=help)
 
     def coerce(self, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if not arguments.is_real(value):
             raise TypeError
         number = float(value)
         if not self.min <= number <= self.max:  # false for NaN too
