@@ -20,7 +20,6 @@ __version__ = "0.1.0"
 
 _SUBMODULES = (
     "exercises",
-    "flow_matching",
     "flows",
     "inference",
     "objectives",

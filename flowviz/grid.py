@@ -21,8 +21,8 @@ LogDensity = Callable[[Tensor], Tensor] | Tensor
 _CHUNK = 16_384
 
 
-class Estimate(NamedTuple):
-    """A number and its error, in the same unit."""
+class Integral(NamedTuple):
+    """An integral, or its logarithm, and the error of its quadrature, in the same unit."""
 
     value: float
     error: float
@@ -108,16 +108,16 @@ class Grid2D:
             )
         return values
 
-    def log_integral(self, log_density: LogDensity) -> Estimate:
+    def log_integral(self, log_density: LogDensity) -> Integral:
         """log ∫ exp(log_density) over the window."""
         values = self.evaluate(log_density)
         shift = values.max()
         if shift.isneginf():
-            return Estimate(-math.inf, 0.0)
+            return Integral(-math.inf, 0.0)
         mass, error = self._sum((values - shift).exp())
-        return Estimate(math.log(mass) + float(shift), error / mass)
+        return Integral(math.log(mass) + float(shift), error / mass)
 
-    def integrate(self, log_density: LogDensity) -> Estimate:
+    def integrate(self, log_density: LogDensity) -> Integral:
         """∫ exp(log_density) over the window; 1 for a normalised density that lies inside it."""
         return self._sum(self.evaluate(log_density).exp())
 
@@ -125,7 +125,7 @@ class Grid2D:
         """Mass of a normalised density outside the window, 1 − ∫, never below 0."""
         return max(0.0, 1.0 - self.integrate(log_prob).value)
 
-    def kl(self, log_p: LogDensity, log_q: LogDensity) -> Estimate:
+    def kl(self, log_p: LogDensity, log_q: LogDensity) -> Integral:
         """KL(p ‖ q) = ∫ p (log p − log q) over the window, in nats, both normalised.
 
         Where p = 0 the integrand is 0. Where q = 0 and p > 0 the divergence is infinite, and so
@@ -139,20 +139,20 @@ class Grid2D:
         log_p, log_q = self.evaluate(log_p), self.evaluate(log_q)
         p = log_p.exp()
         if bool(((p > 0) & log_q.isneginf()).any()):
-            return Estimate(math.inf, math.inf)
+            return Integral(math.inf, math.inf)
         ratio = torch.where(p > 0, log_p - log_q, 0.0)
         value, error = self._sum(p * ratio)
         rim = self._rim(p)
         if (mass := float(rim.sum())) > 0:
             typical = float((rim * self._rim(ratio).abs()).sum()) / mass
             error += max(0.0, 1.0 - self._sum(p).value) * typical
-        return Estimate(value, error)
+        return Integral(value, error)
 
-    def _sum(self, values: Tensor) -> Estimate:
+    def _sum(self, values: Tensor) -> Integral:
         square = values.reshape(self.resolution, self.resolution)
         total = float(square.sum()) * self.cell_area
         coarse = [float(square[i::2, j::2].sum()) * 4 * self.cell_area for i, j in _OFFSETS]
-        return Estimate(total, max(abs(c - total) for c in coarse))
+        return Integral(total, max(abs(c - total) for c in coarse))
 
     def _rim(self, values: Tensor) -> Tensor:
         square = values.reshape(self.resolution, self.resolution)

@@ -7,7 +7,6 @@ error.
 >>> flowviz.objectives.mmd(x, y).value.backward()
 """
 
-from flowviz.objectives.discriminator import Adversarial, Discriminator, variational_bound
 from flowviz.objectives.duality import Duality, kl_duality
 from flowviz.objectives.estimate import Estimate
 from flowviz.objectives.f_divergences import (
@@ -23,10 +22,9 @@ from flowviz.objectives.integral_probability_metrics import (
     wasserstein_1d,
 )
 from flowviz.objectives.kullback_leibler import forward_kl, forward_kl_backward, reverse_kl
+from flowviz.objectives.variational_bound import variational_bound
 
 __all__ = [
-    "Adversarial",
-    "Discriminator",
     "Duality",
     "Estimate",
     "FDivergence",

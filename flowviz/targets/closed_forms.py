@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from flowviz.grid import Estimate, Window
+from flowviz.grid import Integral, Window
 from flowviz.targets.target import Target
 
 _WALL = 0.05
@@ -88,7 +88,7 @@ class Circles(Target):
             )
             for r in self.radii
         ]
-        self._log_z = Estimate(math.log(sum(self._masses)), 0.0)
+        self._log_z = Integral(math.log(sum(self._masses)), 0.0)
 
     def _log_density(self, x: Tensor) -> Tensor:
         r = torch.linalg.vector_norm(x, dim=-1)
@@ -120,7 +120,7 @@ class Checkerboard(Target):
         )
         squares = [(i, j) for i in range(4) for j in range(4) if (i + j) % 2 == 0]
         self._squares = torch.tensor(squares)
-        self._log_z = Estimate(math.log(4.0 * len(squares)), 0.0)
+        self._log_z = Integral(math.log(4.0 * len(squares)), 0.0)
 
     def _log_density(self, x: Tensor) -> Tensor:
         low = torch.tensor([-4.0, -2.0, 0.0, 2.0], dtype=x.dtype, device=x.device)
@@ -149,7 +149,7 @@ class Banana(Target):
             (-4.5, 4.5, -4.5, 4.5),
             "Rosenbrock's curved valley: y given x is Gaussian about a parabola.",
         )
-        self._log_z = Estimate(math.log(2 * math.pi * 1.2 * 0.35), 0.0)
+        self._log_z = Integral(math.log(2 * math.pi * 1.2 * 0.35), 0.0)
 
     def _log_density(self, x: Tensor) -> Tensor:
         a, b = x.unbind(-1)
@@ -175,7 +175,7 @@ class Funnel(Target):
             (-6.0, 6.0, -6.0, 6.0),
             "Neal's funnel: the width in x changes fiftyfold along the vertical axis.",
         )
-        self._log_z = Estimate(math.log(2 * math.pi * 1.3), 0.0)
+        self._log_z = Integral(math.log(2 * math.pi * 1.3), 0.0)
 
     def _log_density(self, x: Tensor) -> Tensor:
         a, v = x.unbind(-1)
@@ -204,7 +204,7 @@ class HeavyTailed(Target):
             "Independent Student t with 2 degrees of freedom: infinite variance.",
             "5 % of the mass lies outside the window, however far one looks some remains.",
         )
-        self._log_z = Estimate(0.0, 0.0)
+        self._log_z = Integral(0.0, 0.0)
 
     def _log_density(self, x: Tensor) -> Tensor:
         return -1.5 * (2.0 + x * x).log().sum(-1)
@@ -266,7 +266,7 @@ class WaveEnergy(Target):
     ) -> None:
         super().__init__(name, title, window, about)
         self._widths = widths
-        self._log_z = Estimate(math.log(8 * math.sqrt(2 * math.pi) * sum(widths)), 0.0)
+        self._log_z = Integral(math.log(8 * math.sqrt(2 * math.pi) * sum(widths)), 0.0)
 
     def _curves(self, a: Tensor) -> list[Tensor]:
         wave = (0.5 * math.pi * a).sin()

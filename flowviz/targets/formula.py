@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from flowviz import arguments
-from flowviz.grid import Estimate, Grid2D, Window, check_window
+from flowviz.grid import Grid2D, Integral, Window, check_window
 from flowviz.targets.closed_forms import log_soft_box
 from flowviz.targets.target import Target
 
@@ -401,7 +401,7 @@ class FormulaTarget(Target):
             notes.append(self._cut_off(beyond))
         fine, error = self._log_z
         error = max(error, abs(fine - grid.log_integral(self.log_density).value))
-        self._log_z = Estimate(fine, error)
+        self._log_z = Integral(fine, error)
         if error >= 0.05:
             notes.append(
                 f"The formula has a peak or a slope too steep for the grid: "

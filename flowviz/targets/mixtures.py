@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from flowviz.grid import Estimate, Window
+from flowviz.grid import Integral, Window
 from flowviz.targets.target import Target
 
 
@@ -50,7 +50,7 @@ class GaussianMixture(Target):
         # L⁻¹ of a 2 × 2 lower-triangular L, and each component's log normaliser.
         self._whitening = torch.stack([1 / a, -b / (a * c), 1 / c])
         self._log_scale = self._weights.log() - (a * c).log() - math.log(2 * math.pi)
-        self._log_z = Estimate(0.0, 0.0)
+        self._log_z = Integral(0.0, 0.0)
 
     def _log_density(self, x: Tensor) -> Tensor:
         means, whitening, log_scale = self._as(x, self._means, self._whitening, self._log_scale)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowviz.grid import Estimate, Window
+from flowviz.grid import Integral, Window
 from flowviz.targets.table import LARGEST, read_table
 from flowviz.targets.target import Target
 
@@ -57,7 +57,7 @@ class PointsTarget(Target):
             - self._scale_tril.diagonal().log().sum()
             - math.log(2 * math.pi)
         )
-        self._log_z = Estimate(0.0, 0.0)
+        self._log_z = Integral(0.0, 0.0)
 
     def _frame(self, points: Tensor) -> Window:
         """A window about all but the outermost 0.2 % on each side; square unless far from it."""

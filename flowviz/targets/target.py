@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from flowviz import arguments
-from flowviz.grid import Estimate, Grid2D, Window, check_window
+from flowviz.grid import Grid2D, Integral, Window, check_window
 
 _QUADRATURE = 800  # cells a side for log Z: exact to 1e-6 or better for all targets here
 _SAMPLING = 512  # cells a side when sampling by inverse CDF
@@ -91,7 +91,7 @@ class Target:
         return self._log_z.error if self.has_density else None
 
     @cached_property
-    def _log_z(self) -> Estimate:
+    def _log_z(self) -> Integral:
         grid = Grid2D(self.window, _QUADRATURE, dtype=torch.float64)
         return grid.log_integral(self.log_density)
 

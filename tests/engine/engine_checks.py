@@ -20,8 +20,7 @@ from flowviz.flows.autoregressive.conditioners import Conditioner
 from flowviz.objectives import forward_kl, reverse_kl
 
 SLACK = 32.0
-SCALES = (0.1, 1.0, 3.0)
-DIMS = (1, 2, 3, 5, 8)
+DIMS = (1, 2, 3, 8)
 NARROW: dict[str, Any] = {"hidden": (16, 16)}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from flowviz.adam import Adam
 from flowviz.objectives import forward_kl
+from flowviz.training import Adam
 from tests.engine.engine_checks import points, random_flow
 
 

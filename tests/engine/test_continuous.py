@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from flowviz import targets
-from flowviz.flow_matching import flow_matching
 from flowviz.flows import Flow, Inverse, catalog, jacobian
 from flowviz.flows.continuous import (
     AdaptiveSteps,
@@ -24,7 +23,7 @@ from flowviz.flows.continuous import (
 from flowviz.flows.continuous.gradients import adjoint, backpropagated, integral
 from flowviz.flows.continuous.tableaus import TABLEAUS
 from flowviz.flows.numerics.noise import probe
-from flowviz.training import Trainer
+from flowviz.training import Trainer, flow_matching
 from tests.engine.engine_checks import points, random_flow, randomise
 
 

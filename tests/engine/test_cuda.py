@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from flowviz import flow_matching, inference, objectives, targets
+from flowviz import inference, objectives, targets, training
 from flowviz.flows import Bijection, Flow, Player, catalog
 from flowviz.flows.distributions import StandardNormal
 from flowviz.flows.recording import Descent, Recording
@@ -204,10 +204,10 @@ OBJECTIVES = {
     "mmd": lambda: between(objectives.mmd),
     "energy distance": lambda: between(objectives.energy_distance),
     "sliced Wasserstein": lambda: between(objectives.sliced_wasserstein),
-    "adversarial": lambda: objectives.Adversarial(
+    "adversarial": lambda: training.Adversarial(
         "jensen_shannon",
         lambda n, generator: TARGET.sample(n, generator, generator.device),
-        objectives.Discriminator(2).cuda(),
+        training.Discriminator(2).cuda(),
         batch=64,
     ),
     "weight variance": lambda: (
@@ -229,7 +229,7 @@ def test_objectives_are_trained(name: str) -> None:
 
 def test_continuous_flows_match_a_path() -> None:
     flow = catalog.make("cnf", 2, layers=1, seed=0, hidden=(8, 8)).cuda()
-    losses = run(flow, flow_matching.flow_matching(TARGET, 64))
+    losses = run(flow, training.flow_matching(TARGET, 64))
     assert torch.tensor(losses).isfinite().all()
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowviz import objectives
+from flowviz import objectives, training
 from flowviz.flows import Flow, catalog
 from flowviz.flows.distributions import FullNormal, StandardNormal, UniformBox
 from flowviz.flows.linear import Diagonal
@@ -161,8 +161,8 @@ def test_a_discriminator_learns_the_divergence_and_trains_a_flow() -> None:
     def sample(n: int, generator: torch.Generator) -> Tensor:
         return torch.randn(n, 2, generator=generator)
 
-    objective = objectives.Adversarial(
-        "jensen_shannon", sample, objectives.Discriminator(2, 32), batch=256
+    objective = training.Adversarial(
+        "jensen_shannon", sample, training.Discriminator(2, 32), batch=256
     )
     trainer = Trainer(flow, objective, learning_rate=2e-2, seed=0)
     first, *_, last = trainer.run(150)
@@ -343,7 +343,7 @@ def test_bad_input() -> None:
     with pytest.raises(ValueError, match="N ≥ 1"):
         objectives.variational_bound("kl", lambda x: x.sum(-1), a[:0], a)
     with pytest.raises(ValueError, match="steps must be"):
-        objectives.Adversarial("kl", lambda n, g: a, objectives.Discriminator(2), steps=0)
+        training.Adversarial("kl", lambda n, g: a, training.Discriminator(2), steps=0)
     with pytest.raises(ValueError, match="N ≥ 2"):
         objectives.kl_duality(flow, log_p, torch.zeros(1, 1), torch.zeros(5, 1))
 
@@ -470,4 +470,4 @@ def test_terms_of_an_estimate() -> None:
 def test_a_discriminator_has_a_width() -> None:
     for sizes in ((2, 0), (0, 4), (2, 2.5)):
         with pytest.raises(ValueError, match="must be a whole number ≥ 1"):
-            objectives.Discriminator(*sizes)
+            training.Discriminator(*sizes)

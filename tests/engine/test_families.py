@@ -13,6 +13,14 @@ from flowviz.flows.normalisation import BatchNorm
 from tests.engine import engine_checks as checks
 
 DTYPES = [torch.float64, torch.float32]
+# Scales, dtypes and seeds of single layers. The first two are those in which the mutation tests
+# show what the checks see; float32 where it is hardest, with another flow than in float64.
+REGIMES = [
+    (0.3, torch.float64, 0),
+    (1.0, torch.float64, 0),
+    (3.0, torch.float64, 1),
+    (3.0, torch.float32, 0),
+]
 # What a whole, well-conditioned flow keeps (parameters of scale 0.1): the published tolerances.
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 
@@ -27,24 +35,26 @@ plane = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("scale", checks.SCALES)
+@pytest.mark.parametrize(("scale", "dtype", "seed"), REGIMES)
 @everywhere
 def test_layers_to_the_condition_of_the_map(
-    name: str, dim: int, scale: float, dtype: torch.dtype
+    name: str, dim: int, scale: float, dtype: torch.dtype, seed: int
 ) -> None:
-    for seed in (0, 1):
-        flow = checks.random_flow(name, dim, scale, seed, dtype)
-        for layer in flow.bijections:
-            # A Jacobian takes D passes a point.
-            checks.assert_layer(layer, checks.points(64 if dim < 8 else 16, dim, seed, dtype))
+    flow = checks.random_flow(name, dim, scale, seed, dtype)
+    for layer in flow.bijections:
+        checks.assert_layer(layer, checks.points(few(dim), dim, seed, dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @exact_everywhere
 def test_whole_flows_to_an_absolute_tolerance(name: str, dim: int, dtype: torch.dtype) -> None:
     flow = checks.random_flow(name, dim, 0.1, dtype=dtype, layers=4)
-    checks.assert_absolute(flow, checks.points(64, dim, dtype=dtype), TOLERANCE[dtype])
+    checks.assert_absolute(flow, checks.points(few(dim), dim, dtype=dtype), TOLERANCE[dtype])
+
+
+def few(dim: int) -> int:
+    """So many points that their Jacobians, of D passes each, cost the same in each dimension."""
+    return 64 if dim < 8 else 16
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -78,10 +88,9 @@ def test_cost_of_each_direction(name: str) -> None:
     checks.assert_cost(name)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
 @plane
-def test_density_integrates_to_one_and_samples_follow_it(name: str, seed: int) -> None:
-    checks.assert_density(checks.random_flow(name, 2, 0.3, seed))
+def test_density_integrates_to_one_and_samples_follow_it(name: str) -> None:
+    checks.assert_density(checks.random_flow(name, 2, 0.3))
 
 
 @each
@@ -195,9 +204,10 @@ def test_starts_as_a_mild_map(name: str) -> None:
 def test_no_stray_tensor_on_the_meta_device(name: str) -> None:
     """Parameters and inputs on ``meta``: a constant made on the CPU would be refused."""
     for dim in checks.dims_of(name, 1, 3):
-        flow = catalog.make(name, dim=dim, seed=0, **checks.options_of(name)).to("meta")
+        # Two layers: one of each order. On meta, an operation takes a millisecond.
+        flow = catalog.make(name, dim=dim, layers=2, seed=0, **checks.options_of(name)).to("meta")
         x = torch.empty(5, dim, device="meta")
-        for result in (*flow(x), *flow.inverse(x), flow.log_prob(x), flow.sample(4)):
+        for result in (*flow(x), flow.log_prob(x), flow.sample(4)):
             assert result.is_meta
         assert flow.trace(x).states.is_meta
 

@@ -63,7 +63,11 @@ def test_constructors(kind: type[nn.Module], data: st.DataObject) -> None:
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        if parameter.default is parameter.empty or data.draw(st.booleans()):
+        if (
+            parameter.default is parameter.empty
+            or parameter.name in WORK
+            or data.draw(st.booleans())
+        ):
             strange = data.draw(st.integers(0, 3)) == 0
             strategy = anything if strange else sensible(parameter.name)
             arguments[parameter.name] = data.draw(strategy)
@@ -115,6 +119,9 @@ FUNCTIONS = [
 ]
 
 
+WORK = ("n", "steps", "warmup", "max_proposals")  # their defaults are for those who can wait
+
+
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -140,7 +147,11 @@ def test_functions_of_samples_and_flows(function: Any, data: st.DataObject) -> N
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in ("generator", "cancelled"):
             continue
-        if parameter.default is parameter.empty or data.draw(st.booleans()):
+        if (
+            parameter.default is parameter.empty
+            or parameter.name in WORK
+            or data.draw(st.booleans())
+        ):
             strange = data.draw(st.integers(0, 3)) == 0 or parameter.name not in good
             strategy = (anything | tensors) if strange else good[parameter.name]
             arguments[parameter.name] = data.draw(strategy)

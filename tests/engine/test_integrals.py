@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowviz.adam import Adam
 from flowviz.flows import catalog
 from flowviz.flows.autoregressive import Autoregressive
 from flowviz.flows.autoregressive.conditioners import Masked
@@ -20,6 +19,7 @@ from flowviz.flows.autoregressive.transformers import (
 )
 from flowviz.flows.autoregressive.transformers.sum_of_squares import MIN_SLOPE
 from flowviz.flows.numerics.quadrature import gauss_legendre
+from flowviz.training import Adam
 from tests.engine import engine_checks as checks
 from tests.engine.mutations import integrals as mutations
 

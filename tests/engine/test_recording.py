@@ -14,13 +14,15 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.autograd import forward_ad
 
-from flowviz.adam import Adam
+from flowviz import targets
 from flowviz.flows import Bijection, Flow, catalog
 from flowviz.flows.distributions import DiagonalNormal, GaussianMixture, StandardNormal
 from flowviz.flows.normalisation import BatchNorm
 from flowviz.flows.recording import MOST_KINDS, Player
 from flowviz.flows.recording import player as players
+from flowviz.flows.recording.recording import torchscript_works
 from flowviz.objectives import reverse_kl
+from flowviz.training import Adam, Trainer, maximum_likelihood
 from tests.engine.engine_checks import dims_of
 
 WARM_UP = 2
@@ -534,6 +536,66 @@ def test_forward_mode_and_autocast_compute() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             assert torch.equal(flow.log_prob(x), expected)
         torch.func.jvp(lambda x: flow.transform(x)[0], (x,), (x,))
+
+
+def taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.jit, "trace")
+
+
+def switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.jit, "optimized_execution")
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trace(*_: object, **__: object) -> None:
+        raise NotImplementedError("not on this Python")
+
+    monkeypatch.setattr(torch.jit, "trace", trace)
+
+
+def deprecated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trace(*_: object, **__: object) -> None:
+        raise DeprecationWarning("is no more")
+
+    monkeypatch.setattr(torch.jit, "trace", trace)
+
+
+def selective(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TorchScript as it is, but for what a flow does."""
+    trace = torch.jit.trace
+
+    def of_one_tensor(function: object, examples: tuple[Tensor, ...], **settings: object) -> object:
+        if len(examples) > 1:
+            raise TypeError("unknown operation")
+        return trace(function, examples, **settings)
+
+    monkeypatch.setattr(torch.jit, "trace", of_one_tensor)
+
+
+@pytest.mark.parametrize("how", [taken_away, switched_off, refusing, deprecated, selective])
+def test_without_torchscript_flows_are_trained_unrecorded(
+    how: Callable[[pytest.MonkeyPatch], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def losses() -> list[float]:
+        run = Trainer(small("rq_spline_coupling"), maximum_likelihood(target, 32))
+        found = [snapshot.loss for snapshot in run.run(STEPS)]
+        recorded.append(sum(len(player.recordings) for player in run._players))
+        return found
+
+    target, recorded = targets.make("two_moons"), list[int]()
+    expected = losses()
+    torchscript_works.cache_clear()
+    try:
+        how(monkeypatch)
+        assert losses() == losses() == expected
+    finally:
+        torchscript_works.cache_clear()
+    assert recorded == [1, 0, 0]
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == (how is not selective)
+    assert all("torch.jit.trace fails, so that flows are not recorded" in text for text in said)
 
 
 def test_players_within_players_and_copies() -> None:

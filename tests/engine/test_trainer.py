@@ -10,10 +10,9 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal
 
-from flowviz.flow_matching import flow_matching
 from flowviz.flows import Flow, catalog
 from flowviz.objectives import Estimate, forward_kl
-from flowviz.training import Snapshot, Trainer, maximum_likelihood, variational
+from flowviz.training import Snapshot, Trainer, flow_matching, maximum_likelihood, variational
 
 
 class TwoGaussians:
@@ -293,6 +292,10 @@ def plain(flow: Flow, generator: Generator) -> Estimate:
         ({"seed": "a"}, "seed must be a whole number ≥ 0, got 'a'"),
         ({"seed": 1.5}, r"seed must be a whole number ≥ 0, got 1\.5"),
         ({"seed": 2**70}, "seed must be less than 2⁶³"),
+        ({"average": -1}, "average must be a whole number ≥ 0, got -1"),
+        ({"average": 0.9}, r"average must be a whole number ≥ 0, got 0\.9"),
+        ({"average": True}, "average must be a whole number ≥ 0, got True"),
+        ({"steps": -1}, "steps must be a whole number ≥ 0, got -1"),
     ],
     ids=lambda value: "" if isinstance(value, str) else repr(value),
 )

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from flowviz.flow_matching import flow_matching
 from flowviz.flows import catalog
 from flowviz.inference import (
     VAE,
@@ -23,6 +22,7 @@ from flowviz.inference import (
     straight_line_simulator,
     weight_variance,
 )
+from flowviz.training import flow_matching
 
 FLOW = catalog.make("real_nvp", layers=2, seed=0)
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Generator, Tensor
 
 from flowviz import arguments
 from flowviz.flows.autoregressive.transformers import GaussianMixtureCDF
-from flowviz.flows.catalog.build import masked_from_data
+from flowviz.flows.catalog.autoregressive import MASKED, autoregressive
 from flowviz.flows.catalog.entry import NETWORK, Entry, Layers
 from flowviz.flows.constructions import TabulatedMap
-
-
-def _mixture(dim: int, layers: int, settings: dict[str, Any], _: Generator) -> Layers:
-    mixture = GaussianMixtureCDF(settings["components"])
-    return masked_from_data(mixture, dim, layers, settings)
 
 
 def _tabulated(dim: int, layers: int, settings: dict[str, Any], _: Generator) -> Layers:
@@ -30,20 +26,15 @@ def _tabulated(dim: int, layers: int, settings: dict[str, Any], _: Generator) ->
 
 
 ENTRIES: tuple[Entry, ...] = (
-    Entry(
-        name="mixture_autoregressive",
-        title="Autoregressive mixtures",
-        family="Autoregressive: conditional CDFs",
-        reference="Papamakarios et al. 2021, section 3.1.3",
-        equation=r"u_i = \Phi^{-1}\!\Big(\sum_k w_k\, "
-        r"\Phi\big(\tfrac{x_i - \mu_k}{\sigma_k}\big)\Big),\quad (w, \mu, \sigma) = c_i(x_{<i})",
-        fast_forward=False,
-        fast_inverse=True,
-        jacobian="triangular",
-        determinant_cost="O(D)",
-        inverse_cost="a root a coordinate, D passes",
-        build=_mixture,
-        exact_inverse=False,
+    autoregressive(
+        "mixture_autoregressive",
+        "Autoregressive mixtures",
+        "Papamakarios et al. 2021, section 3.1.3",
+        r"u_i = \Phi^{-1}\!\Big(\sum_k w_k\, \Phi\big(\tfrac{x_i - \mu_k}{\sigma_k}\big)\Big),"
+        r"\quad (w, \mu, \sigma) = c_i(x_{<i})",
+        lambda settings: GaussianMixtureCDF(settings["components"]),
+        replace(MASKED, family="Autoregressive: conditional CDFs"),
+        inverse="a root a coordinate",
         options={**NETWORK, "components": 8},
     ),
     Entry(

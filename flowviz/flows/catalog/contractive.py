@@ -13,7 +13,7 @@ from typing import Any
 from torch import Generator
 
 from flowviz.flows.bijection import Inverse
-from flowviz.flows.catalog.entry import NETWORK, Entry, Layers
+from flowviz.flows.catalog.entry import NETWORK, Build, Entry, Layers
 from flowviz.flows.contractive import (
     ContractiveDenseNet,
     ContractiveMLP,
@@ -25,8 +25,6 @@ from flowviz.flows.contractive import (
 )
 from flowviz.flows.contractive.log_determinant import LogDeterminant
 from flowviz.flows.contractive.network import ContractiveNetwork
-
-Build = Callable[[int, int, dict[str, Any], Generator], Layers]
 
 
 def _mlp(dim: int, settings: dict[str, Any]) -> ContractiveNetwork:

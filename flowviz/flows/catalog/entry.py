@@ -21,6 +21,8 @@ Structure = Literal[
 ]
 
 Layers = list[Bijection]
+Build = Callable[[int, int, dict[str, Any], Generator], Layers]
+"""``(dim, layers, settings, generator)`` to the bijections; ``settings`` holds every option."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,7 @@ class Entry:
         jacobian: structure of one layer's Jacobian.
         determinant_cost: of one layer, in D.
         inverse_cost: of the direction that is not the equation's own, and how it is found.
-        build: ``(dim, layers, settings, generator)`` to the list of bijections; ``settings``
-            holds every one of ``options``.
+        build: makes the bijections.
         exact_inverse: the inverse is closed; otherwise it is found iteratively.
         exact_logabsdet: the log-determinant is exact; otherwise truncated or estimated.
         layers: how many layers are made when nothing is said.
@@ -58,7 +59,7 @@ class Entry:
     jacobian: Structure
     determinant_cost: str
     inverse_cost: str
-    build: Callable[[int, int, dict[str, Any], Generator], Layers]
+    build: Build
     exact_inverse: bool = True
     exact_logabsdet: bool = True
     layers: int = 4

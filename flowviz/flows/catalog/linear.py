@@ -8,7 +8,7 @@ from typing import Any
 from torch import Generator
 
 from flowviz.flows.bijection import Bijection
-from flowviz.flows.catalog.entry import Entry, Layers
+from flowviz.flows.catalog.entry import Build, Entry, Layers
 from flowviz.flows.linear import (
     PLU,
     QR,
@@ -21,8 +21,6 @@ from flowviz.flows.linear import (
     Shift,
     Triangular,
 )
-
-Build = Callable[[int, int, dict[str, Any], Generator], Layers]
 
 
 def _of(layer: Callable[[int, Generator], Bijection]) -> Build:

@@ -9,7 +9,7 @@ from torch import Generator
 from flowviz.arguments import whole
 from flowviz.flows.autoregressive.transformers import Affine
 from flowviz.flows.bijection import Bijection, Composition
-from flowviz.flows.catalog.build import coupling, masked
+from flowviz.flows.catalog import autoregressive as ar
 from flowviz.flows.catalog.entry import NETWORK, Entry, Layers
 from flowviz.flows.linear import Diagonal
 from flowviz.flows.normalisation import ActNorm, BatchNorm, MultiScale
@@ -26,8 +26,10 @@ def _multi_scale(dim: int, layers: int, settings: dict[str, Any], _: Generator) 
 
 def _real_nvp(dim: int, layers: int, settings: dict[str, Any]) -> Bijection:
     if dim == 1:  # There is nothing to couple.
-        return masked(Affine(), 1, 0, settings) if settings["context"] else Diagonal(1)
-    return Composition(coupling(Affine(), dim, layer, settings) for layer in range(layers))
+        return ar.layer(Affine(), ar.MASKED, 1, 0, settings) if settings["context"] else Diagonal(1)
+    return Composition(
+        ar.layer(Affine(), ar.COUPLING, dim, n, settings) for n in reversed(range(layers))
+    )
 
 
 ENTRIES = (

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
-
-from torch import Generator
 
 from flowviz.flows.autoregressive.transformers import (
     CubicSpline,
@@ -15,30 +12,14 @@ from flowviz.flows.autoregressive.transformers import (
     RationalQuadraticSpline,
     Transformer,
 )
-from flowviz.flows.bijection import Inverse
-from flowviz.flows.catalog.build import coupling, masked_from_data
-from flowviz.flows.catalog.entry import SPLINE, Entry, Layers
-
-Make = Callable[[int], Transformer]
-
-
-def _coupling(make: Make, dim: int, layers: int, settings: dict[str, Any], _: Generator) -> Layers:
-    """Half of the layers the other way round, those next to the base.
-
-    Either kind is as expressive. With all of them from base to data maximum likelihood takes
-    several times the steps, with all from data to base the reverse KL loses modes; with half and
-    half both do as well as the better of the two.
-    """
-    spline = make(settings["bins"])
-    made: Layers = [coupling(spline, dim, layer, settings) for layer in range(layers)]
-    return [Inverse(layer) if 2 * i < layers - 1 else layer for i, layer in enumerate(made)]
-
-
-def _autoregressive(
-    make: Make, dim: int, layers: int, settings: dict[str, Any], _: Generator
-) -> Layers:
-    spline = make(settings["bins"])
-    return masked_from_data(spline, dim, layers, settings)
+from flowviz.flows.catalog.autoregressive import (
+    COUPLING,
+    MASKED,
+    Conditioning,
+    Direction,
+    autoregressive,
+)
+from flowviz.flows.catalog.entry import SPLINE, Entry
 
 
 def _both(
@@ -46,40 +27,26 @@ def _both(
     title: str,
     reference: str,
     equation: str,
-    make: Make,
+    spline: Callable[[int], Transformer],
     options: dict[str, Any] = SPLINE,
 ) -> tuple[Entry, Entry]:
     """The spline with each of the two conditioners."""
+
+    def entry(kind: str, conditioning: Conditioning, direction: Direction) -> Entry:
+        return autoregressive(
+            f"{name}_{kind}",
+            f"{title}, {kind}",
+            reference,
+            equation,
+            lambda settings: spline(settings["bins"]),
+            conditioning,
+            direction,
+            options=options,
+        )
+
     return (
-        Entry(
-            name=f"{name}_coupling",
-            title=f"{title}, coupling",
-            family="Autoregressive: coupling",
-            reference=reference,
-            equation=equation,
-            fast_forward=True,
-            fast_inverse=True,
-            jacobian="block triangular",
-            determinant_cost="O(D)",
-            inverse_cost="closed, 1 pass",
-            build=partial(_coupling, make),
-            options=options,
-            min_dim=2,
-        ),
-        Entry(
-            name=f"{name}_autoregressive",
-            title=f"{title}, autoregressive",
-            family="Autoregressive: masked",
-            reference=reference,
-            equation=equation,
-            fast_forward=False,
-            fast_inverse=True,
-            jacobian="triangular",
-            determinant_cost="O(D)",
-            inverse_cost="closed, D passes",
-            build=partial(_autoregressive, make),
-            options=options,
-        ),
+        entry("coupling", COUPLING, "half and half"),
+        entry("autoregressive", MASKED, "data to base"),
     )
 
 

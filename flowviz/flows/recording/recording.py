@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +24,7 @@ from flowviz.flows.recording.tape import (
     taken,
 )
 
+log = logging.getLogger(__name__)
 aten = torch.ops.aten
 IN_PLACE = {
     aten.add.Tensor: aten.add_.Tensor,
@@ -119,6 +122,8 @@ def record(pass_: Pass, inputs: Sequence[Tensor], moving: int) -> Recording | No
     The pass is made on copies: whatever it moves stays where it is, and where the inputs come
     from, which may be the flow itself, is not recorded with it.
     """
+    if not torchscript_works():
+        return None
     copies = [t.detach().clone().requires_grad_(t.requires_grad) for t in inputs]
     tape = Tape(copies)
     try:
@@ -138,11 +143,10 @@ def record(pass_: Pass, inputs: Sequence[Tensor], moving: int) -> Recording | No
             for place, gradient in zip(wanted, gradients, strict=True):
                 to_inputs[place] = gradient
         recording = Recording(tape, middle, copies, outputs, upstream, to_inputs, moving)
-    except Unsteady:
+    except (Unsteady, Untraced):
         return None
     except RuntimeError:
-        # TorchScript has no name for an operation; or the pass itself fails, and will say so.
-        return None
+        return None  # The pass itself fails, and will say so.
     _keep_freed_memory()
     return recording
 
@@ -253,9 +257,34 @@ def _program(
                 now.pop(name, None)
         return tuple(now[name] for name in outputs)
 
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.jit.trace(every, tuple(examples), check_trace=False)
+    return _traced(every, tuple(examples))
+
+
+class Untraced(Exception):
+    """TorchScript cannot take the operations down; it has no name for one of them, say."""
+
+
+def _traced(function: Program, examples: tuple[Tensor, ...]) -> Program:
+    try:
+        with torch.no_grad(), warnings.catch_warnings(), torch.jit.optimized_execution(False):
+            warnings.simplefilter("ignore")
+            return torch.jit.trace(function, examples, check_trace=False)
+    except Exception as error:
+        raise Untraced(f"{type(error).__name__}: {error}") from error
+
+
+@functools.cache
+def torchscript_works() -> bool:
+    """Whether TorchScript can take down an addition; says so in the log where it cannot.
+
+    It is deprecated in torch 2.13, and not to be had on Python 3.14.
+    """
+    try:
+        _traced(lambda x: (x + 1,), (torch.zeros(1),))
+    except Untraced as error:
+        log.warning("torch.jit.trace fails, so that flows are not recorded and slower: %s", error)
+        return False
+    return True
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,6 +49,11 @@ class Adam:
         self._second = [torch.zeros_like(p) for p in self.parameters]
         # One row, so that counting a step is one operation.
         self._counts = torch.zeros(len(self.parameters), device=self.parameters[0].device)
+        self._steps = list(self._counts.unbind())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        # Views do not survive pickling as views.
         self._steps = list(self._counts.unbind())
 
     def zero_grad(self) -> None:

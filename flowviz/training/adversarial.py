@@ -1,4 +1,4 @@
-"""f-divergences from samples alone, by a discriminator (section 2.3.4)."""
+"""Training by a discriminator, from samples alone (section 2.3.4)."""
 
 from __future__ import annotations
 
@@ -8,40 +8,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from flowviz import arguments
-from flowviz.adam import Adam
 from flowviz.flows.flow import Flow
-from flowviz.objectives.estimate import Estimate
-from flowviz.objectives.f_divergences import FDivergence, divergence
+from flowviz.objectives import Estimate, FDivergence, divergence, variational_bound
+from flowviz.training.adam import Adam
 
 BOUND = 15.0
 """The log-ratio that a discriminator can claim, either way: its exponentials stay finite."""
-
-
-def variational_bound(
-    name: str | FDivergence, critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor
-) -> Estimate:
-    """E_p[f′(e^V)] − E_q[f*(f′(e^V))] ≤ D_f(p ‖ q), with equality at V = log(p/q).
-
-    Nguyen, Wainwright & Jordan 2010; f-GANs, Nowozin, Cseke & Tomioka 2016. The critic V is
-    free: writing it as a log-ratio keeps every f′(e^V) in the domain of its conjugate.
-
-    Args:
-        name: the f-divergence.
-        critic: V, ``[N, D] -> [N]``.
-        x: samples of p ``[N, D]``.
-        y: samples of q ``[M, D]``.
-
-    Raises:
-        ValueError: an unknown divergence, or there are no samples.
-    """
-    kind = divergence(name)
-    arguments.function("critic", critic)
-    for side, samples in (("x", x), ("y", y)):
-        arguments.array(side, samples, "[N, D]")
-    ours = Estimate.of(kind.witness(arguments.values("critic", critic(x), x)))
-    theirs = Estimate.of(kind.penalty(arguments.values("critic", critic(y), y)))
-    error = torch.hypot(ours.standard_error, theirs.standard_error)
-    return Estimate(ours.value - theirs.value, error)
 
 
 class Discriminator(nn.Module):
@@ -72,7 +44,7 @@ class Discriminator(nn.Module):
 
 
 class Adversarial:
-    """An objective for :class:`flowviz.training.Trainer`: D_f(p* ‖ p_x) by a discriminator.
+    """An objective for :class:`~flowviz.training.Trainer`: D_f(p* ‖ p_x) by a discriminator.
 
     Before each loss the discriminator takes some steps up the bound; the flow then goes down
     it. Needs samples of both and no density of either, so the flow need not be invertible.

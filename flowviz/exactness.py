@@ -1,4 +1,4 @@
-"""``python -m flowviz.check``: every family held against automatic differentiation.
+"""``python -m flowviz.exactness``: every family held against automatic differentiation.
 
 For each family a flow with random parameters, away from its start, is checked at random points:
 the largest errors of its round trip, of its log-determinants in both directions, and of its
@@ -206,7 +206,7 @@ _SEED = _number(int, "a whole number from 0 to 2⁶³ − 1", lambda seed: 0 <= 
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table; return 1 if a family is off, else 0."""
-    parser = argparse.ArgumentParser(prog="python -m flowviz.check", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m flowviz.exactness", description=__doc__)
     parser.add_argument("families", nargs="*", help="which; all by default")
     parser.add_argument(
         "--dim",

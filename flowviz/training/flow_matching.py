@@ -13,7 +13,7 @@ from flowviz import arguments
 from flowviz.flows.continuous import Continuous
 from flowviz.flows.flow import Flow
 from flowviz.objectives import Estimate
-from flowviz.training import Objective, Sampler, check_sampler
+from flowviz.training.objective import Objective, Sampler, check_sampler
 
 
 def flow_matching(target: Sampler, batch: int = 512) -> Objective:

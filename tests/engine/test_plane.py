@@ -10,7 +10,7 @@ import torch
 from flowviz.flows import Flow, catalog, jacobian
 from flowviz.flows.distributions import StandardNormal
 from flowviz.flows.linear import PLU, Diagonal
-from flowviz.pictures import grid_trace, log_density
+from flowviz.flows.plane import grid_trace, log_density
 
 
 def test_a_linear_map_scales_every_cell_by_its_determinant():

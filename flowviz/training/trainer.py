@@ -1,11 +1,4 @@
-"""The one trainer: every panel uses it, and so can a script.
-
->>> target = flowviz.targets.make("eight_gaussians")
->>> flow = flowviz.flows.catalog.make("rq_spline_coupling", seed=0)
->>> trainer = Trainer(flow, maximum_likelihood(target, batch=512), seed=0)
->>> for snapshot in trainer.run(2000, every=100):
-...     print(snapshot.step, snapshot.loss, "±", snapshot.standard_error)
-"""
+"""Gradient descent on any objective, one step at a time."""
 
 from __future__ import annotations
 
@@ -21,40 +14,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 from flowviz import arguments
-from flowviz.adam import Adam
 from flowviz.flows.bijection import estimated
 from flowviz.flows.flow import Flow
 from flowviz.flows.recording import Player
-from flowviz.objectives import Estimate, forward_kl, forward_kl_backward, reverse_kl
-
-Objective = Callable[[Flow, Generator], Estimate]
-"""A draw of the loss: the flow and the generator of all randomness, to an estimate."""
-
-
-class Sampler(Protocol):
-    """What forward KL needs of a target."""
-
-    def sample(
-        self,
-        n: int,
-        generator: Generator | None = None,
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> Tensor:
-        """``n`` draws ``[n, D]``."""
-
-
-def check_sampler(target: Sampler) -> None:
-    """TypeError unless ``target`` has the method of a sampler."""
-    takes = ("n", "generator", "device", "dtype")
-    arguments.method("target", target, "sample", takes, "targets.make('two_moons')")
-
-
-class Density(Protocol):
-    """What reverse KL needs of a target."""
-
-    def log_density(self, x: Tensor) -> Tensor:
-        """log p̃, ``[..., D] -> [...]``."""
+from flowviz.objectives import Estimate
+from flowviz.training.adam import Adam
+from flowviz.training.average import MovingAverage
+from flowviz.training.objective import MaximumLikelihood, Objective
 
 
 class Optimizer(Protocol):
@@ -88,60 +54,6 @@ class Snapshot:
     failure: str | None = None
 
 
-@dataclass(frozen=True)
-class MaximumLikelihood:
-    """Forward KL on fresh samples, see :func:`maximum_likelihood`."""
-
-    target: Sampler
-    batch: int
-
-    def __call__(self, flow: Flow, generator: Generator) -> Estimate:
-        """A draw of the loss."""
-        return forward_kl(flow, self._sample(flow, generator))
-
-    def backward(
-        self, flow: Flow, generator: Generator, cancelled: Callable[[], bool]
-    ) -> Estimate | None:
-        """The same without gradient, which has gone to the parameters; None where cancelled."""
-        x = self._sample(flow, generator)
-        return forward_kl_backward(flow, x, cancelled=cancelled)
-
-    def _sample(self, flow: Flow, generator: Generator) -> Tensor:
-        like = flow.like
-        return self.target.sample(self.batch, generator, like.device, like.dtype)
-
-
-def maximum_likelihood(target: Sampler, batch: int = 512) -> MaximumLikelihood:
-    """Forward KL on fresh samples of the target, ``batch`` of them a step: an objective.
-
-    Raises:
-        ValueError: ``batch`` is not a whole number ≥ 1.
-        TypeError: the target has no method ``sample``, or one of other arguments.
-    """
-    check_sampler(target)
-    arguments.whole("batch", batch, 1)
-    return MaximumLikelihood(target, batch)
-
-
-def variational(target: Density, batch: int = 512, *, path_gradient: bool = False) -> Objective:
-    """Reverse KL against the target's unnormalised density, ``batch`` draws a step.
-
-    Raises:
-        ValueError: ``batch`` is not a whole number ≥ 1, or ``path_gradient`` not True or False.
-        TypeError: the target has no method ``log_density``, or one of other arguments.
-    """
-    arguments.method("target", target, "log_density", ("x",), "targets.make('two_moons')")
-    arguments.whole("batch", batch, 1)
-    arguments.flag("path_gradient", path_gradient)
-
-    def objective(flow: Flow, generator: Generator) -> Estimate:
-        return reverse_kl(
-            flow, target.log_density, batch, path_gradient=path_gradient, generator=generator
-        )
-
-    return objective
-
-
 class Trainer:
     """Gradient descent on an objective, one step at a time.
 
@@ -152,14 +64,20 @@ class Trainer:
     After a few steps the flow's passes are played from a recording wherever they can be, which
     changes the time they take and no number (:class:`~flowviz.flows.recording.Player`).
 
+    With an ``average`` the flow to show and to use is :attr:`averaged`: it fits as well as the
+    flow that is trained does in twice the steps (:class:`~flowviz.training.MovingAverage`).
+
     Args:
         flow: or a module that holds one, such as a VAE; trained in place, in training mode while
             a step runs and in evaluation mode between steps.
         objective: see :func:`maximum_likelihood` and :func:`variational`.
-        learning_rate: of :class:`~flowviz.adam.Adam`.
+        learning_rate: of :class:`~flowviz.training.adam.Adam`.
         optimizer: another optimiser over the flow's parameters, such as one of ``torch.optim``.
         max_gradient_norm: longer gradients are shortened to this; ``math.inf`` for none.
         seed: of all draws that the objective makes, a whole number ≥ 0.
+        average: over about how many steps the weights are averaged; 0 for not at all.
+        steps: how many updates led to the flow's weights, where it has been trained before:
+            snapshots count on from there, and the average goes on from those weights.
 
     Raises:
         ValueError: the flow has nothing to train, or a setting is out of its range.
@@ -175,6 +93,8 @@ class Trainer:
         optimizer: Optimizer | None = None,
         max_gradient_norm: float = 10.0,
         seed: int = 0,
+        average: int = 0,
+        steps: int = 0,
     ) -> None:
         arguments.instance("flow", flow, nn.Module)
         arguments.function("objective", objective)
@@ -182,6 +102,8 @@ class Trainer:
         if max_gradient_norm != math.inf:
             arguments.positive("max_gradient_norm", max_gradient_norm)
         arguments.seed(seed)
+        arguments.whole("average", average, 0)
+        arguments.whole("steps", steps, 0)
         if optimizer is not None:
             for method in ("zero_grad", "step"):
                 arguments.method("optimizer", optimizer, method, (), "one of torch.optim")
@@ -193,16 +115,26 @@ class Trainer:
             raise ValueError("there is nothing to train: the flow has no parameters")
         self.optimizer = Adam(self.parameters, learning_rate) if optimizer is None else optimizer
         self.generator = Generator(device=self.parameters[0].device).manual_seed(seed)
-        self.steps = 0
+        self.steps = self._first = steps
         self.failure: str | None = None
         self._modules = list(flow.modules())
         self._noisy = estimated(flow)
         self._players = [Player(module) for module in flow.modules() if isinstance(module, Flow)]
         # A layer may set parameters and buffers from the batch, so that all of them are kept:
         # as they were before this step, and before the last one that went well.
-        self._state = [t.detach() for t in (*flow.parameters(), *flow.buffers())]
-        self._before = [t.clone() for t in self._state]
-        self._good = [t.clone() for t in self._state]
+        self._state: list[Tensor] = [*flow.parameters(), *flow.buffers()]
+        self._before = [t.detach().clone() for t in self._state]
+        self._good = [t.detach().clone() for t in self._state]
+        self._average = MovingAverage(flow, average) if average else None
+
+    @property
+    def averaged(self) -> Flow:
+        """The flow to show: one whose weights are the average, and move on as training does.
+
+        All of them had a loss that was finite: the average holds the weights up to those before
+        the last update. Without an average, the flow that is trained.
+        """
+        return self.flow if self._average is None else self._average.flow
 
     def step(self, cancelled: Callable[[], bool] = lambda: False) -> Snapshot | None:
         """One update.
@@ -222,7 +154,7 @@ class Trainer:
         arguments.function("cancelled", cancelled)
         started = time.perf_counter()
         self.failure = None
-        torch._foreach_copy_(self._before, self._state)
+        _copy(self._state, self._before)
         try:
             estimate = self._descend(cancelled)
             if estimate is None:
@@ -236,7 +168,7 @@ class Trainer:
             return self._fail(str(error), started)
         except BaseException as error:
             finite = all(bool(p.isfinite().all()) for p in self.parameters)
-            if isinstance(error, ValueError) and self.steps > 0 and not finite:
+            if isinstance(error, ValueError) and self.steps > self._first and not finite:
                 return self._fail(str(error), started)
             self._undo()
             raise
@@ -245,6 +177,9 @@ class Trainer:
             what = "loss" if not math.isfinite(loss) else "gradient"
             return self._fail(f"the {what} is not finite", started, loss, norm)
         self._good, self._before = self._before, self._good
+        if self._average is not None:
+            # Before the update: its weights are not known to be good until their loss is.
+            self._average.include(self.steps)
         self.optimizer.step()
         self.steps += 1
         return Snapshot(self.steps, loss, float(estimate.standard_error), norm, _rate(1, started))
@@ -319,7 +254,7 @@ class Trainer:
 
     def _undo(self) -> None:
         """Put the flow back to where it was before this step."""
-        torch._foreach_copy_(self._state, self._before)
+        _copy(self._before, self._state)
 
     def _clip(self) -> float:
         """Shorten the gradient to ``max_gradient_norm``; return its length before."""
@@ -336,12 +271,17 @@ class Trainer:
         self, reason: str, started: float, loss: float = math.nan, norm: float = math.nan
     ) -> Snapshot:
         """Put the last good weights back and say what happened."""
-        torch._foreach_copy_(self._state, self._good)
+        _copy(self._good, self._state)
         self.failure = (
             f"Training stopped at step {self.steps + 1}: {reason}. The weights of the last good "
             "step are kept. A smaller learning rate or a larger batch often helps."
         )
         return Snapshot(self.steps, loss, math.nan, norm, _rate(1, started), self.failure)
+
+
+@torch.no_grad()
+def _copy(source: list[Tensor], target: list[Tensor]) -> None:
+    torch._foreach_copy_(target, source)
 
 
 def _checked(estimate: Estimate) -> Estimate:

@@ -1,0 +1,39 @@
+"""f-divergences from samples alone, from below (section 2.3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from flowviz import arguments
+from flowviz.objectives.estimate import Estimate
+from flowviz.objectives.f_divergences import FDivergence, divergence
+
+
+def variational_bound(
+    name: str | FDivergence, critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor
+) -> Estimate:
+    """E_p[f′(e^V)] − E_q[f*(f′(e^V))] ≤ D_f(p ‖ q), with equality at V = log(p/q).
+
+    Nguyen, Wainwright & Jordan 2010; f-GANs, Nowozin, Cseke & Tomioka 2016. The critic V is
+    free: writing it as a log-ratio keeps every f′(e^V) in the domain of its conjugate.
+
+    Args:
+        name: the f-divergence.
+        critic: V, ``[N, D] -> [N]``.
+        x: samples of p ``[N, D]``.
+        y: samples of q ``[M, D]``.
+
+    Raises:
+        ValueError: an unknown divergence, or there are no samples.
+    """
+    kind = divergence(name)
+    arguments.function("critic", critic)
+    for side, samples in (("x", x), ("y", y)):
+        arguments.array(side, samples, "[N, D]")
+    ours = Estimate.of(kind.witness(arguments.values("critic", critic(x), x)))
+    theirs = Estimate.of(kind.penalty(arguments.values("critic", critic(y), y)))
+    error = torch.hypot(ours.standard_error, theirs.standard_error)
+    return Estimate(ours.value - theirs.value, error)
