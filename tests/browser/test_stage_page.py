@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from flowviz.widgets.stage import (
     Contours,
@@ -16,15 +18,19 @@ from flowviz.widgets.stage import (
     Grid,
     Handles,
     Image,
+    Lines,
+    Moment,
     Particles,
     Paths,
     Shapes,
     Stage,
+    export,
+    twin,
 )
 from flowviz.widgets.stage.export import _plain
 
 CARD, INK = [255, 255, 255], [28, 36, 48]
-BLUE, ORANGE = [0, 114, 178], [213, 94, 0]
+ORANGE, PURPLE, GREEN = [213, 94, 0], [118, 42, 131], [27, 120, 55]
 DARK_CARD, DARK_INK = [24, 30, 38], [232, 237, 243]
 WINDOW = (-4.0, 4.0, -4.0, 4.0)
 
@@ -83,11 +89,11 @@ COUNT_PAINTS = """() => {
 
 @pytest.fixture
 def show(open_page: Callable[..., Any]) -> Callable[..., Any]:
-    """``show(stage, views=1, **page options)``: a page with the stage and a stand-in model."""
+    """``show(stage, views=1, axes=False, **page options)``: a page with a stand-in model."""
 
-    def show_(stage: Stage, views: int = 1, **options: Any) -> Any:
+    def show_(stage: Stage, views: int = 1, axes: bool = False, **options: Any) -> Any:
         page = open_page(**{"width": 600, "height": 760, **options})
-        stage.axes, stage.max_width = stage.axes and options.get("axes", False), 0
+        stage.axes, stage.max_width = axes, 0
         state = {k: v for k, v in stage.get_state().items() if not k.startswith("_")}
         page.set_content("<!doctype html><html><body></body></html>")
         page.evaluate(
@@ -141,13 +147,13 @@ def test_a_particle_is_where_it_should_be_at_every_position(show: Any) -> None:
     assert pixel(page, 2, 3) == INK and pixel(page, 0, 0) == CARD
 
 
-def test_what_contracts_is_blue_and_what_expands_is_orange(show: Any) -> None:
+def test_what_squeezes_is_purple_and_what_stretches_is_green(show: Any) -> None:
     side = np.array([-3.0, -1.0, 1.0, 3.0])
     vertices = np.stack(np.meshgrid(side, side), -1)
     values = np.array([[-5.0, 0, 5], [0, 0, 0], [5, 0, -5]])
     page = show(Stage(Grid(vertices, values, value_range=(-1, 1), lines=False), window=WINDOW))
-    assert pixel(page, -2, -2) == BLUE and pixel(page, 2, 2) == BLUE
-    assert pixel(page, 2, -2) == ORANGE and pixel(page, -2, 2) == ORANGE
+    assert pixel(page, -2, -2) == PURPLE and pixel(page, 2, 2) == PURPLE
+    assert pixel(page, 2, -2) == GREEN and pixel(page, -2, 2) == GREEN
     assert np.abs(np.array(pixel(page, 0, 0)) - [236, 239, 243]).max() <= 3
     assert pixel(page, 3.5, 3.5) == CARD
 
@@ -163,7 +169,7 @@ def test_a_grid_has_no_holes(show: Any) -> None:
       const { width } = canvas;
       const middle = canvas.getContext("2d")
         .getImageData(width / 4, width / 4, width / 2, width / 2).data;
-      return [...new Uint32Array(middle.buffer)].filter((p) => p !== 0xff005ed5).length;
+      return [...new Uint32Array(middle.buffer)].filter((p) => p !== 0xff37781b).length;
     }""")
     assert data == 0
 
@@ -184,7 +190,7 @@ def test_sparse_marks_are_drawn(show: Any) -> None:
     square = np.array([[1.0, 1.0], [3.0, 1.0], [3.0, 3.0], [1.0, 3.0]])
     stage = Stage(
         [
-            Contours(cone, WINDOW, levels=(2.0,), absolute=True, opacity=1),
+            Contours(cone, WINDOW, levels=(2.0,), absolute=True, opacity=1, label="target p*"),
             Field([[-3.0, -3.0]], [[1.0, 0.0]], length=1.0),
             Paths(np.array([[[-3.0, 3.0]], [[-1.0, 3.0]]])),
             Shapes(square[None], fill=0.5),
@@ -196,6 +202,33 @@ def test_sparse_marks_are_drawn(show: Any) -> None:
         assert page.evaluate(SKETCHED, [x, y]) > 60, (x, y)
     for x, y in ((0, 0), (-3, -1), (3.6, 3.6)):
         assert page.evaluate(SKETCHED, [x, y]) == 0, (x, y)
+    # The contours' name in the lower left corner, beside a short line.
+    assert page.evaluate(SKETCHED, [-3.8, -3.81]) > 60
+    assert any(page.evaluate(SKETCHED, [x / 10, -3.81]) > 60 for x in range(-35, -25))
+
+
+def test_a_plot_of_one_variable(show: Any) -> None:
+    x = np.linspace(-4, 4, 81)
+    curve = np.stack([x, np.where(np.abs(x - 2) < 0.5, np.nan, 1.0)], -1)
+    floor = np.stack([x, np.zeros_like(x)], -1)
+    higher = curve + np.array([0.0, 2.0])
+    lines = Lines(np.stack([curve, higher])[:, None], band=floor[None], label="p(x)", fill=0.5)
+    stage = Stage(
+        lines, window=(-4, 4, -4, 4), aspect="free", unit="bracket", reversible=False, position=1
+    )
+    page = show(stage, height=500)
+    box = page.locator(".fv-stage-plot").bounding_box()
+    assert box["height"] == pytest.approx(0.6 * box["width"], abs=1)
+    assert readout(page) == "bracket 1 of 1"
+    assert page.locator(".fv-stage-way").is_hidden()
+    for x, y, inked in (
+        (-2, 3, True),
+        (-2, 1.5, True),
+        (-2, -1, False),
+        (2, 3, False),
+        (2, 1, False),
+    ):
+        assert (page.evaluate(SKETCHED, [x, y]) > 60) == inked, (x, y)
 
 
 def test_the_past_of_a_path_is_solid_and_its_future_faint(show: Any) -> None:
@@ -291,8 +324,9 @@ def test_it_gets_coarser_when_frames_are_slow_and_sharp_again_when_it_rests(
     width = "document.querySelector('.fv-stage-pixels').width"
     sharp = page.evaluate(width)
     page.evaluate("""() => {
-      const adapt = stage.picture.adapt.bind(stage.picture);
-      stage.picture.adapt = () => adapt(40);
+      const { picture } = flowviz.views[0];
+      const adapt = picture.adapt.bind(picture);
+      picture.adapt = () => adapt(40);
     }""")
     page.get_by_role("button", name="Play (Space)").click()
     page.wait_for_timeout(2500)
@@ -426,6 +460,186 @@ def test_updates_while_it_plays_change_the_marks_and_nothing_else(show: Any) -> 
     assert sent(page) == []
 
 
+# ---- filling a box ------------------------------------------------------------------------------
+
+BOXED = """async ([width, height]) => {
+  const el = views[0];
+  Object.assign(el.style, { width: `${width}px`, boxSizing: "border-box" });
+  el.parentElement.style.height = "auto";
+  if (!el.parentElement.classList.contains("holder")) {
+    const holder = document.createElement("div");
+    holder.className = "holder";
+    document.body.append(holder);
+    holder.append(el);
+  }
+  Object.assign(el.parentElement.style, { width: `${width}px`, height: `${height}px` });
+  for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+}"""
+GEOMETRY = """() => {
+  const rect = (selector) => {
+    const { x, y, width, height } = document.querySelector(selector).getBoundingClientRect();
+    return { x, y, width, height };
+  };
+  const scrolls = [...document.querySelectorAll(".holder, .holder *")].filter((e) =>
+    /auto|scroll/.test(getComputedStyle(e).overflow) && e.scrollHeight > e.clientHeight);
+  return {
+    box: rect(".holder"), plot: rect(".fv-stage-plot"), pixels: rect(".fv-stage-pixels"),
+    bar: rect(".fv-stage-transport"), scrolls: scrolls.length,
+  };
+}"""
+
+
+@pytest.mark.parametrize("axes", [False, True])
+def test_it_fills_its_box_in_both_directions(show: Any, axes: bool) -> None:
+    window = (-4.0, 4.0, -2.0, 2.0)
+    stage = Stage(dot((-2, 0), (2, 0)), window=window, fit=True, tools=False)
+    page = show(stage, axes=axes)
+    for width, height in ((500, 400), (300, 600), (560, 180), (260, 240), (500, 400)):
+        page.evaluate(BOXED, [width, height])
+        page.wait_for_timeout(80)
+        at = page.evaluate(GEOMETRY)
+        box, plot, pixels, bar = at["box"], at["plot"], at["pixels"], at["bar"]
+        assert (box["width"], box["height"]) == (width, height) and at["scrolls"] == 0
+        assert pixels["width"] == pytest.approx(2 * pixels["height"], rel=0.02)
+        assert bar["y"] + bar["height"] <= box["y"] + height + 0.5
+        room = bar["y"] - 6 - box["y"]
+        if room > 40:
+            assert plot["y"] >= box["y"] - 0.5 and plot["height"] <= room + 1
+            # As large as it can be: it touches in one of the two directions, and is centred.
+            touches = plot["width"] >= width - 1.5 or plot["height"] >= room - 1.5
+            assert touches, (plot, room, width)
+            middle = plot["x"] + plot["width"] / 2
+            assert middle == pytest.approx(box["x"] + width / 2, abs=1)
+    page.evaluate(COUNT_PAINTS)
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.paints") == 0, "it is looked at, and grows"
+
+
+def test_without_a_widest_width_no_inline_style_is_in_the_way(show: Any) -> None:
+    page = show(Stage(dot((0, 0)), window=WINDOW))
+    assert page.evaluate("document.querySelector('.fv-stage').style.maxWidth") == ""
+    page.evaluate("model.put('max_width', 320)")
+    page.wait_for_timeout(60)
+    assert page.locator(".fv-stage-plot").bounding_box()["width"] == 320
+
+
+def test_another_pixel_ratio_alone_redraws_it_sharp(open_page: Any, tmp_path: Path) -> None:
+    page = open_page(width=600, height=760)
+    # An emulated ratio tells nobody of its change: the stage's own listener is called instead.
+    page.add_init_script("""{
+      const own = matchMedia;
+      globalThis.matchMedia = (query) => {
+        const media = own(query);
+        if (query.includes("resolution")) globalThis.ratio = media;
+        return media;
+      };
+    }""")
+    page.goto(Stage(dot((0, 0)), axes=False).save_html(tmp_path / "stage.html").as_uri())
+    width = "document.querySelector('.fv-stage-pixels').width"
+    before = page.evaluate(width)
+    page.context.new_cdp_session(page).send(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 600, "height": 760, "deviceScaleFactor": 2, "mobile": False},
+    )
+    page.evaluate("ratio.dispatchEvent(new Event('change'))")
+    assert page.evaluate(width) == 2 * before
+    assert page.evaluate("ratio.media") == "(resolution: 2dppx)", "the next change is heard, too"
+
+
+def test_printed_both_canvases_go_with_the_paper(show: Any) -> None:
+    for fit in (False, True):
+        stage = Stage([*[dot((0, 0))], Handles([[2.0, 2.0]])], window=WINDOW, fit=fit, tools=False)
+        page = show(stage)
+        if fit:
+            page.evaluate(BOXED, [560, 500])
+            page.wait_for_timeout(80)
+        page.emulate_media(media="print")
+        page.evaluate("document.querySelector('.fv-stage').parentElement.style.width = '300px'")
+        boxes = page.evaluate("""() => Object.fromEntries(
+          ["plot", "pixels", "marks", "handle"].map((name) => {
+            const { x, y, width, height } =
+              document.querySelector(`.fv-stage-${name}`).getBoundingClientRect();
+            return [name, [x, y, width, height]];
+          }))""")
+        assert boxes["pixels"] == pytest.approx(boxes["marks"], abs=0.6)
+        own_layer = "getComputedStyle(document.querySelector('.fv-stage-marks')).opacity < 1"
+        assert page.evaluate(own_layer), "printed, the upper canvas would clear the lower"
+        assert boxes["plot"][2] == pytest.approx(300, abs=1)
+        x, y, width, height = boxes["plot"]
+        handle = boxes["handle"]
+        assert handle[0] + 16 == pytest.approx(x + 0.75 * width, abs=1)
+        assert handle[1] + 16 == pytest.approx(y + 0.25 * height, abs=1)
+
+
+# ---- the film of a training run -----------------------------------------------------------------
+
+
+def filmed(**traits: Any) -> Stage:
+    """A dot that goes from left to right; in the film it is higher from moment to moment."""
+    stage = Stage(dot((-2, 0), (2, 0)), window=WINDOW, **traits)
+    stage.film = [Moment(100 * y, [dot((-2, y), (2, y))]) for y in (1, 2, 3)]
+    return stage
+
+
+SEEK = """(moment) => globalThis[Symbol.for("flowviz.clocks")].get("one")
+  .act((p) => p.seekMoment(moment))"""
+
+
+def test_the_film_is_shown_while_the_clock_is_at_a_moment(show: Any) -> None:
+    page = show(filmed(clock="one"), views=2, height=1600)
+    assert pixel(page, -2, 0) == INK, "live at first"
+    for moment, y in ((0, 1), (2, 3), (1, 2), (99, 3)):
+        page.evaluate(SEEK, moment)
+        assert pixel(page, -2, y) == pixel(page, -2, y, view=1) == INK
+        assert pixel(page, -2, 0) == CARD
+    put(page, position=1)
+    assert pixel(page, 2, 3) == INK
+    page.evaluate("model.put('particles', model.get('particles').slice())")
+    page.wait_for_timeout(60)
+    assert pixel(page, 2, 3) == INK, "what arrives meanwhile waits"
+    page.evaluate(SEEK, -1)
+    assert pixel(page, 2, 0) == INK and pixel(page, 2, 3) == CARD
+    assert sent(page) == []
+    page.evaluate(SEEK, 0)
+    put(page, film=[])
+    assert pixel(page, 2, 0) == INK and pixel(page, 2, 1) == CARD, "training goes on: live again"
+
+
+def test_a_film_that_cannot_be_drawn_is_said(show: Any) -> None:
+    page = show(filmed(clock="one"))
+    bad = {"shape": [1, 9, 2], "half": True, "data": ""}
+    put(page, film=[{"step": 1, "marks": {"particles": [{"states": bad}]}}])
+    page.evaluate(SEEK, 0)
+    assert "The film cannot be drawn" in page.locator(".fv-stage-words").inner_text()
+    page.evaluate(SEEK, -1)
+    assert page.locator(".fv-stage-words").is_hidden() and pixel(page, -2, 0) == INK
+
+
+# ---- the static twin ----------------------------------------------------------------------------
+
+
+def test_the_twin_shows_what_the_page_shows(show: Any) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((2, 3000, 2)) * [[[1.4, 0.5]], [[0.5, 1.4]]] + [[[1, 0]], [[0, 1]]]
+    stage = Stage([Particles(z, size=3)], window=WINDOW, position=0.5)
+    page = show(stage)
+    seen = page.evaluate("""() => {
+      const canvas = document.querySelector(".fv-stage-pixels");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, 600, 600);
+      return Array.from({ length: 600 * 600 }, (_, i) => 255 - data[4 * i]);
+    }""")
+    figure = Figure(figsize=(6, 6), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    twin.draw(figure.add_axes((0, 0, 1, 1)), stage.marks, position=0.5, window=WINDOW)
+    canvas.draw()
+    drawn = 255.0 - np.asarray(canvas.buffer_rgba())[..., 0]
+
+    def blocks(picture: Any) -> np.ndarray:
+        return np.reshape(picture, (30, 20, 30, 20))[1:-1, :, 1:-1].mean((1, 3)).ravel()
+
+    assert np.corrcoef(blocks(seen), blocks(drawn))[0, 1] > 0.97
+
+
 # ---- the user's hand ----------------------------------------------------------------------------
 
 
@@ -484,6 +698,24 @@ def test_a_held_handle_stays_under_the_finger_while_python_moves_the_others(show
     names = page.locator(".fv-stage-handle").evaluate_all("l => l.map(h => h.ariaLabel)")
     assert names[0].startswith("handle 1 at 1, 1") and names[1].startswith("handle 2 at −2, −2")
     page.mouse.up()
+
+
+def test_a_handle_that_python_holds_back_snaps_back_when_let_go(show: Any) -> None:
+    page = show(Stage([Handles([[0.0, 0.0]])], window=WINDOW))
+    page.evaluate("""() => model.on("change:held", () => setTimeout(() => {
+      const [mark] = model.get("handles");
+      const points = mark.points.map(([x, y]) => [Math.min(x, 1), y]);
+      model.put("handles", [{ ...mark, points }]);
+    }, 30))""")
+    page.mouse.move(*place(page, 0, 0))
+    page.mouse.down()
+    page.mouse.move(*place(page, 3, 0), steps=5)
+    page.wait_for_timeout(80)
+    handle = page.locator(".fv-stage-handle")
+    assert handle.get_attribute("aria-label").startswith("handle 1 at 3, 0"), "held, it stays"
+    page.mouse.up()
+    page.wait_for_timeout(80)
+    assert handle.get_attribute("aria-label").startswith("handle 1 at 1, 0")
 
 
 def test_points_are_sprayed_undone_and_cleared(show: Any) -> None:
@@ -697,6 +929,28 @@ def test_files_are_named_after_what_is_shown(show: Any) -> None:
         assert download.value.suggested_filename == f"{name}.{ending}"
 
 
+def test_a_menu_elsewhere_on_the_page_saves_a_stage_without_buttons(
+    show: Any, tmp_path: Path
+) -> None:
+    page = show(Stage(dot((0, 0)), window=WINDOW, tools=False))
+    assert page.locator(".fv-stage-head").is_hidden()
+    found = 'globalThis[Symbol.for("flowviz.stages")].get(model.get("key"))'
+    for save, name in (
+        (f'{found}.savePng("kl-two-moons-spline", [{found}, {found}])', "kl-two-moons-spline.png"),
+        (f'{found}.savePage("kl-two-moons-spline", {{ title: "KL" }})', "kl-two-moons-spline.html"),
+    ):
+        with page.expect_download() as download:
+            page.evaluate(save)
+        assert download.value.suggested_filename == name
+        if name.endswith("png"):
+            data = Path(download.value.path()).read_bytes()
+            assert int.from_bytes(data[16:20], "big") == 2 * 2 * (600 + 24), "both side by side"
+        else:
+            assert "<title>KL</title>" in Path(download.value.path()).read_text("utf-8")
+    page.evaluate("ends[0]()")
+    assert page.evaluate(f"{found} === undefined")
+
+
 def test_the_png_is_the_picture(show: Any, tmp_path: Path) -> None:
     page = show(Stage(dot((0, 0)), window=WINDOW, title="One dot"))
     with page.expect_download() as download:
@@ -733,6 +987,42 @@ def test_the_page_saved_from_the_stage_plays_without_network(
 def test_the_page_saved_from_python_plays_without_network(open_page: Any, tmp_path: Path) -> None:
     stage = Stage(dot((-2, 0), (2, 0)), window=WINDOW, title="Away", speed=300, axes=False)
     plays_alone(open_page, stage.save_html(tmp_path / "away.html"))
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (640, 360), (390, 844)])
+def test_the_page_of_two_stages_fits_its_frame_with_both_scrubbers(
+    open_page: Any, tmp_path: Path, screenshots: Path, size: tuple[int, int]
+) -> None:
+    left, right = filmed(speed=200), filmed()
+    html = export.page(
+        [left, right],
+        title="Two fits",
+        titles=["Forward", "Reverse"],
+        voices=["forward", "reverse"],
+    )
+    path = tmp_path / "two.html"
+    path.write_text(html, encoding="utf-8")
+    page = open_page(width=size[0], height=size[1])
+    page.goto(path.as_uri())
+    page.wait_for_timeout(150)
+    scrolled = "document.documentElement.scroll"
+    assert page.evaluate(f"[{scrolled}Width, {scrolled}Height]") == list(size)
+    for part in page.locator("button, input, .fv-stage-plot").all():
+        if not part.is_visible():
+            continue
+        box = part.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= size[0]
+        assert box["y"] >= 0 and box["y"] + box["height"] <= size[1]
+    for plot in page.locator(".fv-stage-plot").all():
+        assert min(plot.bounding_box()["width"], plot.bounding_box()["height"]) > 0.25 * min(size)
+    assert page.locator(".fv-stage-title").all_inner_texts() == ["Forward", "Reverse"]
+    page.get_by_label("Moment of the training").fill("1")
+    page.get_by_role("button", name="Next state").click()
+    page.wait_for_timeout(60)
+    bars = page.evaluate("flowviz.views.map((v) => [v.scene.particleAt(0, 1), v.player.position])")
+    assert bars == [[[2, 2], 1]] * 2
+    assert "step 200" in page.locator(".fv-stage-reel").inner_text()
+    page.screenshot(path=screenshots / f"stage-page-{size[0]}.png")
 
 
 def plays_alone(open_page: Any, path: Path) -> None:

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { assemble, coloured, merged, styled, unpack } from "../../flowviz/widgets/charts/figure.js";
-import { bundleUrl } from "../../flowviz/widgets/charts/loader.js";
+import { afterThePictures, bundleUrl } from "../../flowviz/widgets/charts/loader.js";
 
 const packed = (dtype, shape, array) => ({ dtype, shape, data: new DataView(array.buffer) });
 
@@ -59,4 +59,50 @@ test("the bundle's address is taken from a page that names it, and from no other
   assert.equal(bundleUrl(named, page), "http://host:8/base/flowviz/static/plotly-1.js");
   assert.equal(bundleUrl(config({ baseUrl: "/base/" }), page), null);
   assert.equal(bundleUrl(undefined, page), null);
+});
+
+/** A page whose frames and idle times come when the test says so. */
+function page(stages) {
+  const waiting = { frame: [], idle: [] };
+  const window = {
+    requestAnimationFrame: (run) => waiting.frame.push(run),
+    requestIdleCallback: (run, { timeout }) => { waiting.idle.push(run); window.timeout = timeout; },
+    setTimeout: (run) => waiting.idle.push(run),
+    document: { querySelector: (what) => (what === ".fv-stage" ? stages : null) },
+  };
+  const pass = async (kind) => {
+    for (const run of waiting[kind].splice(0)) run();
+    await new Promise(setImmediate);
+  };
+  return { window, pass };
+}
+
+test("plotly.js waits until a page with a stage has drawn and is idle", async () => {
+  const { window, pass } = page({});
+  let ready = false;
+  afterThePictures(window).then(() => { ready = true; });
+  await pass("frame");
+  await pass("frame");
+  assert.equal(ready, false);
+  await pass("idle");
+  assert.equal(ready, true);
+  assert.ok(window.timeout <= 2000);
+});
+
+test("plotly.js does not wait on a page without a stage", async () => {
+  const { window, pass } = page(null);
+  let ready = false;
+  afterThePictures(window).then(() => { ready = true; });
+  await pass("frame");
+  await pass("frame");
+  assert.equal(ready, true);
+});
+
+test("a browser without idle callbacks has its charts too", async () => {
+  const { window, pass } = page({});
+  delete window.requestIdleCallback;
+  let ready = false;
+  afterThePictures(window).then(() => { ready = true; });
+  for (const kind of ["frame", "frame", "idle"]) await pass(kind);
+  assert.equal(ready, true);
 });

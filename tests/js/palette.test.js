@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GROUPS, css, imageHue, indices, pack, palettes, parseColour } from "../../flowviz/widgets/stage/palette.js";
+import { css, imageHue, indices, pack, palettes, parseColour } from "../../flowviz/widgets/stage/palette.js";
 
 const THEME = {
   card: [255, 255, 255], ink: [28, 36, 48], forward: [0, 114, 178], reverse: [213, 94, 0],
-  contract: [0, 114, 178], neutral: [236, 239, 243], expand: [213, 94, 0],
+  contract: [118, 42, 131], neutral: [236, 239, 243], expand: [27, 120, 55],
+  sequential: [0, 116, 122],
+  "group-1": [168, 143, 0], "group-2": [176, 42, 107], "group-3": [31, 156, 156], "group-4": [68, 78, 93],
 };
 
 test("colours are read as CSS writes them", () => {
@@ -23,7 +25,7 @@ test("pixels are packed as ImageData stores them", () => {
   assert.equal(css(pixel[0]), "rgba(1, 2, 3, 1)");
 });
 
-test("diverging: contracts blue, expands orange, neutral in the middle", () => {
+test("diverging: squeezes purple, stretches green, neutral in the middle", () => {
   const { diverging } = palettes(THEME);
   assert.equal(diverging[0], pack(THEME.contract));
   assert.equal(diverging[255], pack(THEME.expand));
@@ -36,13 +38,23 @@ test("diverging: contracts blue, expands orange, neutral in the middle", () => {
 test("one hue: never as pale as the card, full at the end", () => {
   const { sequential, solid } = palettes(THEME);
   assert.notEqual(sequential[0], pack(THEME.card));
-  assert.equal(sequential[255], pack(THEME.forward));
+  assert.equal(sequential[255], pack(THEME.sequential));
   assert.equal(solid.reverse[0], pack(THEME.reverse));
 });
 
 test("cyclic ends where it begins", () => {
-  const { cyclic } = palettes(THEME);
-  assert.equal(cyclic[0], cyclic[255]);
+  for (const card of [[255, 255, 255], [24, 30, 38]]) {
+    const { cyclic } = palettes({ ...THEME, card });
+    assert.equal(cyclic[0], cyclic[255]);
+    const channels = Array.from(cyclic, (pixel) => [0, 8, 16].map((bits) => (pixel >>> bits) & 255));
+    channels.slice(1).forEach((c, i) => {
+      const far = Math.hypot(...c.map((value, k) => value - channels[i][k]));
+      assert.ok(far < 9, `a jump of ${far} at ${i}`);
+    });
+    // Even to the eye: no hue is much lighter than another.
+    const light = channels.map(([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b);
+    assert.ok(Math.max(...light) - Math.min(...light) < 45);
+  }
 });
 
 test("values are clamped to the range, and what is no number is harmless", () => {
@@ -52,14 +64,14 @@ test("values are clamped to the range, and what is no number is harmless", () =>
 
 test("groups: each its own colour, then round again", () => {
   const { groups } = palettes(THEME);
-  const at = indices([0, 1, 7, 8, -1], [0, 1], "groups");
-  assert.deepEqual([...at], [0, 1, 7, 0, 7]);
-  assert.equal(new Set(at.slice(0, 3).map((i) => groups[i])).size, 3);
-  assert.equal(groups[0], pack(parseColour(GROUPS[0])));
+  const at = indices([0, 1, 2, 3, 4, -1], [0, 1], "groups");
+  assert.deepEqual([...at], [0, 1, 2, 3, 0, 3]);
+  assert.equal(new Set(groups).size, 4);
+  assert.equal(groups[0], pack(THEME["group-1"]));
 });
 
 test("images of one hue lie over what is there, the others are opaque", () => {
-  assert.deepEqual(imageHue("sequential", THEME), THEME.forward);
+  assert.deepEqual(imageHue("sequential", THEME), THEME.sequential);
   assert.deepEqual(imageHue("reverse", THEME), THEME.reverse);
   assert.equal(imageHue("diverging", THEME), null);
 });

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Clock, clockFor } from "../../flowviz/widgets/stage/clock.js";
 import { Player, ease, easeInverse } from "../../flowviz/widgets/stage/player.js";
 
 /** Advance in frames of 10 ms, noting where it was. */
@@ -158,4 +159,46 @@ test("a layer of many states backwards, and shown state by state", () => {
   still.tweening = false;
   still.play();
   assert.deepEqual([...new Set(play(still, 2000))], [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
+test("a moment of the film: clamped, live for −1 and without a film", () => {
+  const player = new Player({ frames: 3 });
+  player.seekMoment(4);
+  assert.equal(player.moment, -1);
+  player.setMoments(10);
+  for (const [wanted, got] of [[4, 4], [99, 9], [-7, -1], [2.4, 2], [NaN, -1], [0, 0]]) {
+    player.seekMoment(wanted);
+    assert.equal(player.moment, got);
+  }
+  player.seekMoment(9);
+  player.setMoments(5);
+  assert.equal(player.moment, 4);
+  player.seek(1.5);
+  assert.equal(player.moment, 4, "position and moment are two things");
+  player.setMoments(0);
+  assert.equal(player.moment, -1);
+});
+
+test("members of a clock share position and moment; who has no states shrinks nothing", () => {
+  const clock = clockFor("shared");
+  assert.equal(clockFor("shared"), clock);
+  assert.ok(clockFor("") !== clockFor("") && clockFor("") instanceof Clock);
+  const heard = [];
+  const stage = (player) => heard.push(["stage", player.position, player.moment]);
+  const bar = (player, settled) => heard.push(["bar", player.position, player.moment, settled]);
+  clock.join(bar, 1);
+  clock.join(stage, 5, 12);
+  assert.deepEqual([clock.player.last, clock.player.moments], [4, 12]);
+  assert.deepEqual(heard.splice(0), [["bar", 0, -1, false]], "who was there hears of the states");
+  clock.join(bar, 1);
+  assert.deepEqual(heard, []);
+  assert.deepEqual([clock.player.last, clock.player.moments], [4, 12]);
+  clock.act((p) => { p.seek(2); p.seekMoment(7); }, false);
+  assert.deepEqual(heard, [["bar", 2, 7, false], ["stage", 2, 7]]);
+  clock.join(stage, 5, 0);
+  assert.deepEqual([clock.player.moments, clock.player.moment], [0, -1]);
+  globalThis.cancelAnimationFrame = () => {};
+  clock.leave(bar);
+  clock.leave(stage);
+  assert.ok(clockFor("shared") !== clock);
 });

@@ -3,10 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { label, ticks } from "../../flowviz/widgets/stage/axes.js";
-import { fileName, plain } from "../../flowviz/widgets/stage/export.js";
+import { fileName, plain, standalonePage } from "../../flowviz/widgets/stage/export.js";
+import { Film } from "../../flowviz/widgets/stage/film.js";
+import { halves } from "../../flowviz/widgets/stage/halves.js";
 import { ends } from "../../flowviz/widgets/stage/legend.js";
 import { array, between, floats, unpack } from "../../flowviz/widgets/stage/marks.js";
-import { fit, viewOf } from "../../flowviz/widgets/stage/picture.js";
+import { layOut, viewOf } from "../../flowviz/widgets/stage/picture.js";
+import { Surface } from "../../flowviz/widgets/stage/raster.js";
+import { find, register } from "../../flowviz/widgets/stage/registry.js";
 import { Scene } from "../../flowviz/widgets/stage/scene.js";
 import { page } from "../../flowviz/widgets/stage/shell.js";
 import { chosenStates } from "../../flowviz/widgets/stage/strip.js";
@@ -40,6 +44,54 @@ test("buffers are read in every form and at any offset", () => {
   assert.throws(() => array({ shape: [2, 2], data: bytes }), /2 × 2 came with 3/);
 });
 
+test("half precision is read as every browser's own would", () => {
+  const patterns = Uint16Array.of(
+    0, 0x8000, 0x3c00, 0xc000, 0x7bff, 0x0001, 0x03ff, 0x0400, 0x3555, 0x7c00, 0xfc00, 0x7e00);
+  assert.deepEqual([...halves(patterns)], [
+    0, -0, 1, -2, 65504, 2 ** -24, 1023 * 2 ** -24, 2 ** -14, 1365 * 2 ** -12, Infinity, -Infinity, NaN,
+  ]);
+  const shifted = new Uint8Array(5);
+  shifted.set(new Uint8Array(Uint16Array.of(0x3c00, 0xc000).buffer), 1);
+  const sent = { shape: [2], half: true, data: new DataView(shifted.buffer, 1, 4) };
+  assert.deepEqual([...array(sent).data], [1, -2]);
+  assert.throws(() => floats(new Uint8Array(3), true), /no float16/);
+});
+
+test("a moment's marks stand in for those of their kinds, and are unpacked once", () => {
+  const half = (shape, numbers) => ({ shape, half: true, data: Uint16Array.from(numbers) });
+  const film = new Film([100, 200].map((step, i) => ({
+    step,
+    marks: { particles: [{ states: half([1, 1, 2], [0x3c00 + 0x400 * i, 0]), palette: "ink" }] },
+  })));
+  const scene = new Scene();
+  scene.set("particles", [{ states: sent([2, 1, 2], [5, 5, 6, 6]), palette: "ink" }]);
+  scene.set("paths", [{ states: sent([2, 1, 2], [0, 0, 1, 1]), palette: "ink" }]);
+  scene.show(film.marks(0));
+  assert.deepEqual(scene.particleAt(0, 0), [1, 0]);
+  assert.equal(scene.marks.paths.length, 1);
+  assert.equal(scene.frames, 2, "the states are the stage's own");
+  assert.equal(film.marks(0), film.marks(0));
+  // What arrives meanwhile waits behind the film.
+  scene.set("particles", [{ states: sent([2, 1, 2], [7, 7, 8, 8]), palette: "ink" }]);
+  assert.deepEqual(scene.particleAt(0, 0), [1, 0]);
+  scene.show(film.marks(9));
+  assert.deepEqual(scene.particleAt(0, 0), [2, 0]);
+  assert.deepEqual([film.step(1), film.step(9), film.length], [200, 200, 2]);
+  scene.show(film.marks(-1));
+  assert.deepEqual(scene.particleAt(0, 0), [7, 7]);
+  assert.equal(new Film([]).marks(3), null);
+});
+
+test("a stage's view is found by its key until it goes", () => {
+  const [first, second] = [{}, {}];
+  const end = register("a", first);
+  assert.equal(find("a"), first);
+  register("a", second);
+  end();
+  assert.equal(find("a"), second, "an older view that goes does not take the newer one along");
+  assert.equal(find("b"), undefined);
+});
+
 test("between two states", () => {
   assert.deepEqual(between(5, 2.25), { from: 2, to: 3, part: 0.25 });
   assert.deepEqual(between(5, 4), { from: 4, to: 4, part: 0 });
@@ -69,6 +121,21 @@ test("images are scaled to their range; below it nothing, NaN stays", () => {
   assert.deepEqual([...image.values], [0, 0, 1, NaN]);
 });
 
+test("a cell of a grid fades to the card as its weight falls", () => {
+  const scene = new Scene();
+  scene.set("grids", [{
+    states: sent([1, 2, 4, 2], [0, 0, 1, 0, 2, 0, 3, 0, 0, 1, 1, 1, 2, 1, 3, 1]),
+    values: sent([1, 1, 3], [1, 1, 1]), weights: sent([1, 3], [1, 0.5, 0]),
+    value_range: [-1, 1], palette: "diverging", lines: false,
+  }]);
+  const surface = new Surface(30, 10);
+  const view = viewOf([0, 3, 0, 1], { left: 0, top: 0, width: 30, height: 10 }, 1);
+  const tables = { diverging: new Uint32Array(256).fill(0xff000000) };
+  scene.paintMoving(surface, view, 0, { card: [200, 200, 200], ink: [0, 0, 0] }, tables);
+  const grey = (x) => surface.pixels[5 * 30 + x] & 255;
+  assert.deepEqual([grey(5), grey(15), grey(25)], [0, 100, 200]);
+});
+
 test("a legend says where values lie beyond its range", () => {
   const mark = { palette: "diverging", label: "log|det J|", value_range: [-1, 1] };
   const grid = (numbers) => unpack("grids", [
@@ -81,7 +148,7 @@ test("a legend says where values lie beyond its range", () => {
 
 test("one scale on both axes, there and back", () => {
   const window = [-2, 6, 0, 4];
-  const { plot, height } = fit(800, window, false);
+  const { plot, height } = layOut({ width: 800, window, axes: false });
   assert.equal(height, 400);
   const view = viewOf(window, plot, 2);
   assert.equal(view.x(2), 400);
@@ -89,6 +156,20 @@ test("one scale on both axes, there and back", () => {
   assert.equal(view.px(2), 800);
   assert.equal(view.dataX(view.x(1.7)).toFixed(9), "1.700000000");
   assert.equal(view.dataY(view.y(0.3)).toFixed(9), "0.300000000");
+});
+
+test("in a box: the largest picture that it holds, or all of it", () => {
+  const window = [-2, 6, 0, 4];
+  const wide = layOut({ width: 800, height: 300, window, axes: false });
+  assert.deepEqual([wide.width, wide.height], [600, 300]);
+  const high = layOut({ width: 800, height: 900, window, axes: false });
+  assert.deepEqual([high.width, high.height], [800, 400]);
+  const axes = layOut({ width: 800, height: 300, window, axes: true, titles: ["x", "p(x)"] });
+  const { plot } = axes;
+  assert.ok(Math.abs(plot.width / plot.height - 2) < 1e-9);
+  assert.ok(axes.height === 300 && axes.width < 700 && plot.left > 40);
+  const free = layOut({ width: 800, height: 300, window, axes: false, aspect: "free" });
+  assert.deepEqual([free.plot.width, free.plot.height], [800, 300]);
 });
 
 test("names of states and positions", () => {
@@ -102,7 +183,15 @@ test("names of states and positions", () => {
   assert.equal(whereabouts(8, 16, [], 8), "layer 1 of 2");
   assert.deepEqual([0, 2, 8, 16].map((s) => symbol(s, 16, 8)), ["z₀ = u", "z(0.25)", "z₁", "z₂ = x"]);
   assert.equal(carried({ label: "Σ", values: [0, -2] }, 0.5), "Σ −1.00");
-  assert.equal(carried({ label: "Σ", values: [0, -0.001] }, 1), "Σ 0.00");
+  assert.equal(carried({ label: "Σ", values: [0, -0.001] }, 1), "Σ −0.00100");
+  assert.equal(carried({ label: "Σ", values: [-1.5, 0.001] }, 1), "Σ 0");
+  assert.equal(carried({ label: "n", values: [0, 12345] }, 1), "n 12345");
+  const bracket = { name: "bracket", range: [0, 1] };
+  assert.equal(whereabouts(6, 24, [], 1, bracket), "bracket 6 of 24");
+  assert.equal(symbol(6, 24, 1, bracket), "6");
+  const time = { name: "t =", range: [0, 2] };
+  assert.equal(whereabouts(20, 100, ["dt"], 1, time), "t = 0.40");
+  assert.equal(symbol(0, 100, 1, time), "t = 0");
   assert.equal(carried(null, 0.5), "");
 });
 
@@ -145,12 +234,39 @@ test("the stand-alone page cannot be broken out of", () => {
   assert.ok(html.includes("&lt;b&gt;&amp;"));
 });
 
+test("a page of several stages holds each once, and the code once", () => {
+  const model = (title, more = {}) => ({
+    get: (name) => ({ title, _css: ".fv{}", _esm: "const $main = 1;", film: [], ...more })[name],
+  });
+  const html = standalonePage([model("own"), model("", { film: [{ step: 3 }] })], {
+    title: "Both", titles: ["A", "B"], voices: ["forward", "reverse"],
+  });
+  const { title, stages } = JSON.parse(/application\/json">(.*?)<\/script>/s.exec(html)[1]);
+  assert.equal(title, "Both");
+  assert.deepEqual(stages.map((s) => [s.title, s.voice, s.film.length]), [
+    ["A", "forward", 0], ["B", "reverse", 1],
+  ]);
+  assert.ok(html.includes("<title>Both</title>"));
+  assert.equal(html.split("const $main").length, 2);
+  const one = standalonePage([model("own")]);
+  assert.ok(one.includes("<title>own</title>") && one.includes('"title":"own","voice":""'));
+});
+
 test("buffers become text, and the rest stays", () => {
   const data = new DataView(Float32Array.of(1).buffer);
   assert.deepEqual(plain({ a: [{ data }], b: "x", c: null }), { a: [{ data: "AACAPw==" }], b: "x", c: null });
 });
 
 test("file names", () => {
-  assert.equal(fileName("Forward: KL(p* ‖ p)", "png"), "forward-kl-p-p.png");
-  assert.equal(fileName("", "html"), "flowviz.html");
+  assert.equal(fileName("Forward: KL(p* ‖ p)"), "forward-kl-p-p");
+  assert.equal(fileName(""), "flowviz");
+});
+
+test("larger type takes more room around the plot, and the plot is the smaller for it", () => {
+  const window = [-4, 4, -4, 4];
+  const usual = layOut({ width: 800, height: 500, window, axes: true });
+  const large = layOut({ width: 800, height: 500, window, axes: true, type: 2 });
+  assert.equal(large.plot.left, 2 * usual.plot.left);
+  assert.equal(large.height, 500);
+  assert.ok(large.plot.height < usual.plot.height);
 });

@@ -20,10 +20,13 @@ from flowviz.widgets.stage import (
     Grid,
     Handles,
     Image,
+    Lines,
+    Moment,
     Particles,
     Paths,
     Shapes,
     Stage,
+    export,
 )
 
 RNG = np.random.default_rng(0)
@@ -116,6 +119,15 @@ def test_no_points_are_fine() -> None:
         (lambda: Grid(states(3, 1, 5, 2)), "R ≥ 2 and C ≥ 2"),
         (lambda: Grid(states(3, 4, 5, 2), states(3, 4, 5)), "[3, 3, 4] or [3, 4]"),
         (lambda: Grid(states(4, 5, 2), lines=False), "draws nothing"),
+        (lambda: Grid(states(3, 3, 2), weights=np.ones((2, 2))), "colours of values: give values="),
+        (
+            lambda: Grid(states(3, 3, 2), states(2, 2), weights=np.ones((3, 2))),
+            "Grid weights must have shape [2, 2] to match its cells, got [3, 2]",
+        ),
+        (
+            lambda: Grid(states(3, 3, 2), states(2, 2), weights=np.full((2, 2), np.nan)),
+            "Grid weights must be between 0 and 1",
+        ),
         (lambda: Image(states(2), SQUARE), "Image values must have shape [K+1, H, W]"),
         (lambda: Image(states(2, 2), (0, 1, 2)), "must be four finite numbers"),
         (lambda: Image(states(2, 2), (0, 1, 2, 2)), "ymin < ymax"),
@@ -126,6 +138,8 @@ def test_no_points_are_fine() -> None:
         (lambda: Paths(states(5, 2)), "Paths states must have shape [S+1, M, 2]"),
         (lambda: Paths(states(5, 3, 2), palette="sequential"), "Paths palette must be one of"),
         (lambda: Shapes(states(3, 2)), "[K+1, M, V, 2] or [M, V, 2], got [3, 2]"),
+        (lambda: Lines(states(5, 2)), "[K+1, M, S, 2] or [M, S, 2], got [5, 2]"),
+        (lambda: Lines(states(2, 5, 2), band=states(2, 4, 2)), "Lines band must be shaped as"),
         (lambda: Handles(states(3, 2), labels=["one"]), "3 points but 1 labels"),
         (lambda: Handles(states(3, 2), shape="star"), "Handles shape must be one of point, knot"),
     ],
@@ -313,6 +327,65 @@ def test_drawn_points_arrive_as_an_array() -> None:
         stage.drawn = [1.0, 2.0, 3.0]
 
 
+# ---- the film of a training run -----------------------------------------------------------------
+
+
+def moment(step: int, *shape: int) -> Moment:
+    return Moment(step, [Particles(states(*(shape or (3, 5, 2))))])
+
+
+def test_a_film_travels_in_half_precision() -> None:
+    stage = Stage([Particles(states(3, 5, 2))])
+    wire = Wire(stage)
+    z = states(3, 5, 2)
+    z[0, 0], z[0, 1, 0] = [1e9, -1e9], np.nan
+    stage.film = [Moment(10, [Particles(z, values=z[..., 0], palette="diverging")])]
+    (message,) = wire.messages
+    assert set(message["data"]["state"]) == {"film"}
+    assert message["bytes"] == 2 * (3 * 5 * 2 + 3 * 5)
+    (sent,) = stage.get_state()["film"]
+    assert sent["step"] == 10
+    (particles,) = sent["marks"]["particles"]
+    half = np.frombuffer(particles["states"]["data"], np.float16).reshape(3, 5, 2)
+    assert particles["states"]["half"] and half[0, 0].tolist() == [65504, -65504]
+    np.testing.assert_allclose(half[1:], z[1:], rtol=1e-3, atol=1e-6)
+    assert np.isnan(half[0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("film", "words"),
+    [
+        (lambda: [moment(s) for s in range(41)], "a film has at most 40 moments, got 41"),
+        (lambda: [moment(5), moment(5)], "the steps of a film must go up, got [5, 5]"),
+        (lambda: [moment(0, 4, 5, 2)], "one number of states K+1, got Particles 3, Particles 4"),
+        (
+            lambda: [moment(s, 1, 600_000, 2) for s in (0, 1)],
+            "this film has 4.8 MB, more than 4 MB",
+        ),
+        (lambda: [moment(-1)], "a whole number of at least 0, got -1"),
+        (lambda: [moment(1.5)], "a whole number of at least 0, got 1.5"),  # type: ignore[arg-type]
+        (lambda: [Moment(0, [])], "at least one mark"),
+        (lambda: [Moment(0, [Handles(states(1, 2))])], "marks other than handles; got Handles"),
+        (lambda: [states(3, 5, 2)], "film"),
+    ],
+)
+def test_a_film_refuses_in_words(film: Any, words: str) -> None:
+    stage = Stage([Particles(states(3, 5, 2))], film=[moment(1)])
+    with pytest.raises((ValueError, TypeError, TraitError), match=re.escape(words)):
+        stage.film = film()
+    assert [m.step for m in stage.film] == [1]
+
+
+def test_a_moment_may_stand_still_and_hold_other_kinds() -> None:
+    stage = Stage([Particles(states(3, 5, 2))])
+    stage.film = [Moment(0, Image(states(4, 4), SQUARE)), Moment(9, [Particles(states(7, 2))])]
+    assert [list(m["marks"]) for m in stage.get_state()["film"]] == [["images"], ["particles"]]
+
+
+def test_every_stage_has_a_key_of_its_own() -> None:
+    assert len({Stage().key, Stage().key, ""}) == 3
+
+
 # ---- the page of its own ------------------------------------------------------------------------
 
 
@@ -320,14 +393,44 @@ def test_the_page_holds_everything_and_fetches_nothing() -> None:
     given = states(3, 7, 2)
     html = Stage([Particles(given)], title="A <b>title</b>", loop=True).to_html()
     state = json.loads(re.search(r'application/json">(.*?)</script>', html, re.S)[1])
-    sent = state["particles"][0]["states"]
+    (own,) = state["stages"]
+    sent = own["particles"][0]["states"]
     got = np.frombuffer(base64.b64decode(sent["data"]), np.float32).reshape(sent["shape"])
     np.testing.assert_allclose(got, given, rtol=1e-6)
-    assert state["loop"] is True and state["title"] == "A <b>title</b>"
+    assert own["loop"] is True and own["title"] == state["title"] == "A <b>title</b>"
     assert "<title>A &lt;b&gt;title&lt;/b&gt;</title>" in html
     assert "--fv-card" in html and "import " not in html.split("$main")[-1]
     for address in re.findall(r"https?://[^\s\"'`)]+", html):
         assert address == "http://www.w3.org/2000/svg"
+
+
+def test_several_stages_share_a_page() -> None:
+    left, right = Stage(Particles(states(3, 5, 2)), title="own"), Stage(title="too")
+    left.film = [moment(7)]
+    html = export.page([left, right], title="Both", titles=["A", "B"], voices=["forward", ""])
+    state = json.loads(re.search(r'application/json">(.*?)</script>', html, re.S)[1])
+    assert [(s["title"], s["voice"]) for s in state["stages"]] == [("A", "forward"), ("B", "")]
+    assert [len(s["film"]) for s in state["stages"]] == [1, 0]
+    assert "<title>Both</title>" in html
+    untitled = json.loads(
+        re.search(r'application/json">(.*?)</script>', export.page([left]), re.S)[1]
+    )
+    assert untitled["stages"][0]["title"] == "own"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"titles": ["one"]}, "2 stages need as many titles, got 1"),
+        ({"voices": ["forward"]}, "2 stages need as many voices, got 1"),
+        ({"voices": ["forward", "loud"]}, "forward, reverse or empty; got 'loud'"),
+    ],
+)
+def test_a_page_refuses_in_words(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        export.page([Stage(), Stage()], **options)
+    with pytest.raises(ValueError, match="at least one stage"):
+        export.page([])
 
 
 def test_save_html(tmp_path: Any) -> None:

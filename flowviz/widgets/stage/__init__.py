@@ -1,11 +1,13 @@
 """The stage: one widget that plays a flow's states in the browser, and the marks it draws."""
 
+from flowviz.widgets.stage.film import Moment
 from flowviz.widgets.stage.marks import (
     Contours,
     Field,
     Grid,
     Handles,
     Image,
+    Lines,
     Particles,
     Paths,
     Shapes,
@@ -18,6 +20,8 @@ __all__ = [
     "Grid",
     "Handles",
     "Image",
+    "Lines",
+    "Moment",
     "Particles",
     "Paths",
     "Shapes",

@@ -21,10 +21,19 @@ export function label(value, digits = 3) {
 }
 
 /** Room that the axes take around the plot, in css pixels. */
-export const MARGIN = { left: 30, right: 8, top: 8, bottom: 22 };
+const MARGIN = { left: 30, right: 8, top: 8, bottom: 22 };
+/** And a title beside each. */
+const TITLE = 16;
 
-/** Hairlines at the ticks and their numbers, around and over the plot rectangle. */
-export function drawAxes(context, view, theme) {
+/** The margins around a plot with axes, or without; titles [x, y] may be empty. */
+export function margins(axes, [x, y]) {
+  if (!axes) return { left: 0, right: 0, top: 0, bottom: 0 };
+  const { left, bottom, ...rest } = MARGIN;
+  return { ...rest, left: left + (y ? TITLE : 0), bottom: bottom + (x ? TITLE : 0) };
+}
+
+/** Hairlines at the ticks, their numbers and the axes' titles, around and over the plot rectangle. */
+export function drawAxes(context, view, theme, titles) {
   const { left, top, width, height } = view.plot;
   const [xmin, xmax, ymin, ymax] = view.window;
   context.save();
@@ -36,7 +45,7 @@ export function drawAxes(context, view, theme) {
   context.textAlign = "center";
   context.textBaseline = "top";
   context.beginPath();
-  for (const x of ticks(xmin, xmax, Math.max(width / 80, 3))) {
+  for (const x of ticks(xmin, xmax, Math.max(width / 80, 4))) {
     const at = view.x(x);
     context.moveTo(crisp(at), top + height);
     context.lineTo(crisp(at), top + height + 4);
@@ -44,7 +53,7 @@ export function drawAxes(context, view, theme) {
   }
   context.textAlign = "right";
   context.textBaseline = "middle";
-  for (const y of ticks(ymin, ymax, Math.max(height / 80, 3))) {
+  for (const y of ticks(ymin, ymax, Math.max(height / 80, 4))) {
     const at = view.y(y);
     context.moveTo(left, crisp(at));
     context.lineTo(left - 4, crisp(at));
@@ -52,5 +61,16 @@ export function drawAxes(context, view, theme) {
   }
   context.rect(crisp(left) - 1, crisp(top) - 1, Math.round(width) + 1, Math.round(height) + 1);
   context.stroke();
+  drawTitles(context, view.plot, titles, theme);
   context.restore();
+}
+
+function drawTitles(context, { left, top, width, height }, [x, y], theme) {
+  context.fillStyle = theme.css.ink;
+  context.textAlign = "center";
+  context.textBaseline = "bottom";
+  context.fillText(x, left + width / 2, top + height + MARGIN.bottom + TITLE - 1);
+  context.translate(left - MARGIN.left, top + height / 2);
+  context.rotate(-Math.PI / 2);
+  context.fillText(y, 0, 0);
 }

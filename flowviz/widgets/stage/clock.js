@@ -15,14 +15,23 @@ export class Clock {
   constructor(name = "") {
     this.name = name;
     this.player = new Player();
-    this.members = new Map(); // listener -> the number of states that it has
+    this.members = new Map(); // listener -> how many states and moments it has
+    this.led = false; // whether it goes by the settings of a stage already
     this.request = 0;
     this.before = 0;
   }
 
-  join(listener, frames) {
-    this.members.set(listener, frames);
-    this.player.setFrames(Math.max(...this.members.values()));
+  /** Hear of every change; `frames` states and a film of `moments`, 1 and 0 for who has none. */
+  join(listener, frames, moments = 0) {
+    const others = [...this.members.keys()].filter((member) => member !== listener);
+    const before = this.player.last;
+    this.members.set(listener, { frames, moments });
+    const members = [...this.members.values()];
+    this.player.setFrames(Math.max(...members.map((member) => member.frames)));
+    this.player.setMoments(Math.max(...members.map((member) => member.moments)));
+    if (this.player.last === before) return;
+    // Who was here before shows how many states there are.
+    for (const hear of others) hear(this.player, false);
   }
 
   leave(listener) {

@@ -2,14 +2,15 @@
 
 import { Picture, sketchAll, viewOf } from "./picture.js";
 import { page } from "./shell.js";
-import { whereabouts, symbol } from "./transport.js";
 import { chosenStates } from "./strip.js";
+import { symbol, whereabouts } from "./transport.js";
 
-/** The traits that make up a stage; what a stand-alone page holds. */
+/** The traits that make up a stage; what a stand-alone page holds of each. */
 export const STATE = [
-  "particles", "grids", "images", "contours", "fields", "paths", "shapes", "handles",
+  "particles", "grids", "images", "contours", "fields", "paths", "shapes", "lines", "handles", "film",
   "window", "title", "description", "state_names", "position", "playing", "speed", "loop",
-  "stretches", "direction", "transport", "strip", "axes", "readout", "picked", "picking", "max_width",
+  "stretches", "direction", "unit", "unit_range", "reversible", "strip", "axes", "aspect",
+  "axis_titles", "readout", "picked", "picking",
 ];
 
 function base64(data) {
@@ -31,14 +32,36 @@ export function plain(value) {
   return value;
 }
 
-/** The stand-alone page of a model. */
-export function standalonePage(model) {
+/**
+ * The stand-alone page of the models of one or more stages, side by side on one clock.
+ *
+ * titles: over each stage, by default its own; voices: "forward", "reverse" or "", their colours.
+ */
+export function standalonePage(models, { title, titles = [], voices = [] } = {}) {
   return page({
-    title: model.get("title") || "flowviz",
-    css: model.get("_css"),
-    esm: model.get("_esm"),
-    state: Object.fromEntries(STATE.map((name) => [name, plain(model.get(name))])),
+    title: title || models[0].get("title") || "flowviz",
+    css: models[0].get("_css"),
+    esm: models[0].get("_esm"),
+    state: {
+      title: title ?? "",
+      stages: models.map((model, i) => ({
+        ...Object.fromEntries(STATE.map((name) => [name, plain(model.get(name))])),
+        title: titles[i] ?? model.get("title"),
+        voice: voices[i] ?? "",
+      })),
+    },
   });
+}
+
+/** Save the stand-alone page of these views under a name without ending; see standalonePage. */
+export function savePage(views, title, name, { titles, voices } = {}) {
+  const text = standalonePage(views.map((view) => view.model), { title, titles, voices });
+  download(new Blob([text], { type: "text/html" }), `${name}.html`);
+}
+
+/** Save what these views show, side by side, as a PNG under a name without ending. */
+export async function savePng(views, name) {
+  download(await png(views), `${name}.png`);
 }
 
 /** Offer a file to the user. */
@@ -51,37 +74,60 @@ export function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
-/** A file name from a title. */
-export function fileName(title, ending) {
-  const base = (title || "flowviz").normalize("NFKD").replace(/[^\w]+/g, "-").replace(/^-|-$/g, "");
-  return `${base.toLowerCase() || "flowviz"}.${ending}`;
+/** A file name from a title, without ending. */
+export function fileName(title) {
+  const base = (title || "").normalize("NFKD").replace(/[^\w]+/g, "-").replace(/^-|-$/g, "");
+  return base.toLowerCase() || "flowviz";
 }
 
-/**
- * What is seen, twice as sharp as css pixels at least, with title and whereabouts.
- *
- * Returns a promise of a PNG blob.
- */
-export function png({
-  scene, window, axes, strip, width, title, position, names, stretches, theme, tables,
-}) {
+const PAD = 12;
+
+/** A promise of a PNG blob of what these views show, side by side. */
+function png(views) {
+  const pictures = views.map(still);
+  const canvas = document.createElement("canvas");
+  canvas.width = pictures.reduce((sum, picture) => sum + picture.width, 0);
+  canvas.height = Math.max(...pictures.map((picture) => picture.height));
+  const context = canvas.getContext("2d");
+  context.fillStyle = views[0].theme.css.card;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  let left = 0;
+  for (const picture of pictures) {
+    context.drawImage(picture, left, 0);
+    left += picture.width;
+  }
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no PNG came"))), "image/png");
+  });
+}
+
+/** A canvas of what a view shows, twice as sharp as css pixels at least, with title and whereabouts. */
+function still(view) {
+  const { scene, theme, tables } = view;
+  const strip = view.get("strip");
+  const title = view.get("title");
+  const names = view.get("state_names");
+  const stretches = view.get("stretches");
+  const { position } = view.player;
   const last = scene.frames - 1;
   const tiles = strip
     ? chosenStates(last, stretches).map((state) => (
-      { position: state, caption: symbol(state, last, stretches) }))
+      { position: state, caption: symbol(state, last, stretches, view.unit()) }))
     : [{ position, caption: "" }];
   const ratio = Math.max(globalThis.devicePixelRatio || 1, 2);
-  const pad = 12;
   const head = title ? 28 : 0;
   const captions = strip ? 20 : 0;
   const foot = !strip && last > 0 ? 24 : 0;
-  const each = strip ? Math.max((width - pad * (tiles.length - 1)) / tiles.length, 60) : width;
+  const wide = view.root.clientWidth;
+  const each = Math.max((wide - PAD * (tiles.length - 1)) / tiles.length, 60);
   const picture = new Picture();
-  const height = picture.resize(each, window, axes && !strip, ratio);
+  const { width, height } = picture.resize(
+    strip ? { width: each, window: view.get("window"), axes: false } : view.box(), ratio,
+  );
   const canvas = document.createElement("canvas");
-  const whole = each * tiles.length + pad * (tiles.length - 1);
-  canvas.width = Math.round((whole + 2 * pad) * ratio);
-  canvas.height = Math.round((height + head + captions + foot + 2 * pad) * ratio);
+  const whole = width * tiles.length + PAD * (tiles.length - 1);
+  canvas.width = Math.round((whole + 2 * PAD) * ratio);
+  canvas.height = Math.round((height + head + captions + foot + 2 * PAD) * ratio);
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.fillStyle = theme.css.card;
@@ -89,10 +135,10 @@ export function png({
   context.fillStyle = theme.css.ink;
   context.textBaseline = "top";
   context.font = `600 15px ${theme.font}`;
-  if (title) context.fillText(title, pad, pad);
+  if (title) context.fillText(title, PAD, PAD);
   tiles.forEach((tile, i) => {
-    const x = pad + i * (each + pad);
-    const y = pad + head + captions;
+    const x = PAD + i * (width + PAD);
+    const y = PAD + head + captions;
     context.fillStyle = theme.css.muted;
     context.font = `12px ${theme.font}`;
     context.textBaseline = "top";
@@ -111,18 +157,17 @@ export function png({
     context.fillStyle = theme.css.muted;
     context.font = `12px ${theme.font}`;
     context.textBaseline = "bottom";
-    context.fillText(whereabouts(position, last, names, stretches), pad, canvas.height / ratio - pad);
+    const where = whereabouts(position, last, names, stretches, view.unit());
+    context.fillText(where, PAD, canvas.height / ratio - PAD);
   }
-  return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no PNG came"))), "image/png");
-  });
+  return canvas;
 }
 
 function drawHandles(context, scene, layout, theme) {
   const view = viewOf(layout.window, layout.plot, 1);
   context.lineWidth = 2;
   context.fillStyle = theme.css.card;
-  context.strokeStyle = theme.css.accent;
+  context.strokeStyle = theme.css.ink;
   for (const [x, y] of scene.marks.handles.flatMap((mark) => mark.points)) {
     context.beginPath();
     context.arc(view.x(x), view.y(y), 6, 0, 2 * Math.PI);

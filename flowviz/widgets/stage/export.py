@@ -1,4 +1,4 @@
-"""A stage as a page of its own: it plays offline, without a kernel."""
+"""Stages as a page of its own: it plays offline, without a kernel."""
 
 from __future__ import annotations
 
@@ -6,11 +6,65 @@ import base64
 import html
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_SHELL = Path(__file__).with_name("shell.js").read_text(encoding="utf-8").split("`")[1]
-_SHELL = _SHELL.replace("<\\/", "</")
+if TYPE_CHECKING:
+    from flowviz.widgets.stage.stage import Stage
+
+_HERE = Path(__file__).parent
+_SHELL = (_HERE / "shell.js").read_text(encoding="utf-8").split("`")[1].replace("<\\/", "</")
+_LIST = re.search(r"export const STATE = \[(.*?)\]", (_HERE / "export.js").read_text("utf-8"), re.S)
+assert _LIST is not None
+STATE: tuple[str, ...] = tuple(re.findall(r'"(\w+)"', _LIST[1]))
+"""The traits that make up a stage, as the page's own export lists them."""
+
+
+def page(
+    stages: Sequence[Stage],
+    *,
+    title: str = "",
+    titles: Sequence[str] = (),
+    voices: Sequence[str] = (),
+) -> str:
+    """The HTML of a page that shows stages side by side, as large as it is itself.
+
+    One player drives them all, and below it a second scrubber goes through their film, where they
+    have one. It needs no kernel and fetches nothing.
+
+    Args:
+        stages: one or more.
+        title: of the page.
+        titles: over the stages; by default their own.
+        voices: "forward", "reverse" or "": the colours of those titles.
+
+    Raises:
+        ValueError: no stage, an unknown voice, or titles or voices of another number.
+    """
+    if not stages:
+        raise ValueError("a page needs at least one stage")
+    for name, given in (("titles", titles), ("voices", voices)):
+        if given and len(given) != len(stages):
+            raise ValueError(f"{len(stages)} stages need as many {name}, got {len(given)}")
+    for voice in voices:
+        if voice not in ("", "forward", "reverse"):
+            raise ValueError(f"a voice is forward, reverse or empty; got {voice!r}")
+    states = []
+    for i, stage in enumerate(stages):
+        state = _plain(stage.get_state(key=set(STATE)))
+        state["title"] = titles[i] if titles else stage.title
+        state["voice"] = voices[i] if voices else ""
+        states.append(state)
+    parts = {
+        "title": html.escape(title or stages[0].title or "flowviz", quote=False),
+        "css": str(stages[0]._css),
+        "esm": re.sub(r"</(script)", r"<\\/\1", str(stages[0]._esm), flags=re.IGNORECASE),
+        "state": json.dumps({"title": title, "stages": states}, ensure_ascii=False).replace(
+            "<", "\\u003c"
+        ),
+    }
+    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _SHELL)
 
 
 def _plain(value: Any) -> Any:
@@ -22,21 +76,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
-
-
-def page(*, title: str, css: str, esm: str, state: dict[str, Any]) -> str:
-    """The HTML of a stand-alone page.
-
-    Args:
-        title: of the page.
-        css: its style sheet.
-        esm: a linked module whose ``$main.standalone(element, state)`` shows the state.
-        state: the stage's traits; buffers are written as base64.
-    """
-    parts = {
-        "title": html.escape(title, quote=False),
-        "css": css,
-        "esm": re.sub(r"</(script)", r"<\\/\1", esm, flags=re.IGNORECASE),
-        "state": json.dumps(_plain(state), ensure_ascii=False).replace("<", "\\u003c"),
-    }
-    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _SHELL)

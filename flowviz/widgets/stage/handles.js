@@ -34,6 +34,9 @@ export class Handles {
     const button = this.buttons[set][index];
     button.hidden = !Number.isFinite(x + y);
     button.style.transform = `translate(${view.x(x)}px, ${view.y(y)}px)`;
+    // In parts of the picture, for print.
+    button.style.setProperty("--fv-x", `${(100 * view.x(x)) / view.width}%`);
+    button.style.setProperty("--fv-y", `${(100 * view.y(y)) / view.height}%`);
     button.dataset.shape = shape;
     button.dataset.side = view.x(x) > view.plot.left + view.plot.width * 0.75 ? "left" : "right";
     const name = labels[index] || `handle ${index + 1}`;

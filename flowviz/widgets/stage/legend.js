@@ -11,7 +11,7 @@ export const LEGEND_HEIGHT = 46;
 export function legends(scene) {
   const seen = new Set();
   return [...scene.marks.grids, ...scene.marks.particles, ...scene.marks.shapes,
-    ...scene.marks.paths, ...scene.marks.images]
+    ...scene.marks.lines, ...scene.marks.paths, ...scene.marks.images]
     .filter((mark) => mark.label && mark.value_range && mark.palette !== "groups")
     .filter((mark) => mark.colour || mark.values)
     .filter((mark) => {
@@ -23,14 +23,21 @@ export function legends(scene) {
 /** The numbers at a legend's ends; "≥" where values go on beyond. */
 export function ends({ value_range: [low, high], colour, beyond }) {
   const [below, above] = colour?.beyond ?? beyond ?? [false, false];
-  return [`${below ? "≤ " : ""}${label(low, 2)}`, `${above ? "≥ " : ""}${label(high, 2)}`];
+  return [`${below ? "≤ " : ""}${limit(low)}`, `${above ? "≥ " : ""}${limit(high)}`];
+}
+
+/** A limit as a label: π where π is meant. */
+function limit(value) {
+  const turns = value / Math.PI;
+  if (Math.abs(Math.abs(turns) - 1) < 1e-5) return turns < 0 ? "−π" : "π";
+  return label(value, 2);
 }
 
 /** What a legend says, as words. */
 export function legendWords(mark) {
   const [low, high] = ends(mark);
   const words = `${mark.label}: colours from ${low} to ${high}`;
-  return mark.palette === "diverging" ? `${words}, blue contracts, orange expands` : words;
+  return mark.palette === "diverging" ? `${words}, purple squeezes, green stretches` : words;
 }
 
 /** What the widest legend beside a picture of ``width`` takes, in css pixels. */
@@ -49,6 +56,35 @@ function barWidth(context, mark, width) {
   const numbers = context.measureText(ends(mark).join("   ")).width;
   const bar = width < 420 ? BAR.narrow : BAR.width;
   return Math.max(context.measureText(mark.label).width, bar, numbers);
+}
+
+/** Draw the names of contours and curves in the lower left of a box, each beside a short line. */
+export function drawNames(context, scene, { left, top, height }, theme) {
+  const named = [...scene.marks.contours, ...scene.marks.lines]
+    .filter((mark) => mark.label && !mark.colour);
+  context.save();
+  context.font = fontOf(theme);
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  named.forEach((mark, i) => {
+    const y = top + height - 14 - 18 * (named.length - 1 - i);
+    context.strokeStyle = theme.css[mark.palette];
+    context.lineWidth = Math.max(mark.width, 1.25);
+    context.globalAlpha = mark.opacity ?? 1;
+    context.setLineDash(mark.dashed ? [5, 4] : []);
+    context.beginPath();
+    context.moveTo(left + 8, y);
+    context.lineTo(left + 24, y);
+    context.stroke();
+    context.globalAlpha = 1;
+    context.setLineDash([]);
+    context.lineWidth = 3;
+    context.strokeStyle = theme.css.card;
+    context.strokeText(mark.label, left + 30, y);
+    context.fillStyle = theme.css.ink;
+    context.fillText(mark.label, left + 30, y);
+  });
+  context.restore();
 }
 
 /** Draw the legends in the lower right corner of a box in css pixels. */

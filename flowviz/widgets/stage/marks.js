@@ -1,5 +1,6 @@
 // Marks as they come from Python, unpacked for drawing: flat Float32Arrays and palette indices.
 
+import { halves } from "./halves.js";
 import { indices } from "./palette.js";
 
 /** The bytes of a base64 text. */
@@ -10,22 +11,30 @@ function fromBase64(text) {
   return bytes;
 }
 
-/** A Float32Array of a buffer in whichever form the page got it (DataView, array, base64). */
-export function floats(data) {
+/** A buffer in whichever form the page got it (DataView, array, base64) as an array of that type. */
+function typed(data, Type, name) {
   const bytes = typeof data === "string" ? fromBase64(data) : data;
   const buffer = bytes.buffer ?? bytes;
   const offset = bytes.byteOffset ?? 0;
   const length = bytes.byteLength;
-  if (length % 4 !== 0) throw new Error(`${length} bytes are no float32 numbers`);
-  return offset % 4 === 0
-    ? new Float32Array(buffer, offset, length / 4)
-    : new Float32Array(buffer.slice(offset, offset + length));
+  const width = Type.BYTES_PER_ELEMENT;
+  if (length % width !== 0) throw new Error(`${length} bytes are no ${name} numbers`);
+  return offset % width === 0
+    ? new Type(buffer, offset, length / width)
+    : new Type(buffer.slice(offset, offset + length));
+}
+
+/** The numbers of a float32 buffer, and with `half` of a float16 one. */
+export function floats(data, half = false) {
+  return half
+    ? halves(typed(data, Uint16Array, "float16"))
+    : typed(data, Float32Array, "float32");
 }
 
 /** {shape, data} of an array that Python sent; null stays null. */
 export function array(sent) {
   if (!sent) return null;
-  const data = floats(sent.data);
+  const data = floats(sent.data, sent.half);
   const size = sent.shape.reduce((a, b) => a * b, 1);
   if (size !== data.length) {
     throw new Error(`an array of shape ${sent.shape.join(" × ")} came with ${data.length} numbers`);
@@ -63,8 +72,9 @@ function particles(mark) {
 function grids(mark) {
   const { shape, data } = array(mark.states);
   const [frames, rows, columns] = shape;
+  const weights = array(mark.weights)?.data;
   return {
-    ...mark, frames, rows, columns, states: data, colour: coloured(mark),
+    ...mark, alpha: weights && Uint16Array.from(weights, (w) => Math.round(256 * w)), frames, rows, columns, states: data, colour: coloured(mark),
     projected: new Float32Array(rows * columns * 2),
   };
 }
@@ -104,11 +114,18 @@ function shapes(mark) {
   return { ...mark, frames, count, corners, states: data, colour: coloured(mark) };
 }
 
+function lines(mark) {
+  const { shape, data } = array(mark.states);
+  const [frames, count, points] = shape;
+  const band = array(mark.band)?.data;
+  return { ...mark, frames, count, points, states: data, band, colour: coloured(mark) };
+}
+
 function handles(mark) {
   return { ...mark, frames: 1, points: mark.points.map(([x, y]) => [x, y]) };
 }
 
-const UNPACK = { particles, grids, images, contours, fields, paths, shapes, handles };
+const UNPACK = { particles, grids, images, contours, fields, paths, shapes, lines, handles };
 
 /** The names of the kinds of marks, in the order in which they are drawn. */
 export const KINDS = Object.keys(UNPACK);

@@ -1,9 +1,9 @@
 // Colours: from the theme's tokens to tables of 256 packed pixels.
 
-/** Okabe–Ito, in an order whose neighbours differ under every common colour blindness. */
-export const GROUPS = [
-  "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a7d00", "#7a7a7a",
-];
+/** The tokens of groups: they differ under every common colour blindness. */
+const GROUPS = ["group-1", "group-2", "group-3", "group-4"];
+/** Lightness of the cyclic hues on a light and on a dark card, and their chroma (OkLCh). */
+const CYCLIC = { onLight: 0.62, onDark: 0.76, chroma: 0.105 };
 
 /** [r, g, b], 0–255, of "#rgb", "#rrggbb", "rgb(…)" or "rgba(…)". */
 export function parseColour(text) {
@@ -23,6 +23,24 @@ export function parseColour(text) {
 /** One opaque pixel as ImageData stores it on a little-endian machine. */
 export function pack([r, g, b]) {
   return ((255 << 24) | (Math.round(b) << 16) | (Math.round(g) << 8) | Math.round(r)) >>> 0;
+}
+
+/** [r, g, b], 0–255, of a colour in OkLCh (hue in turns); Björn Ottosson, 2020. */
+export function oklch(lightness, chroma, turns) {
+  const a = chroma * Math.cos(2 * Math.PI * turns);
+  const b = chroma * Math.sin(2 * Math.PI * turns);
+  const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
+  const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
+  const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
+  const linear = [
+    4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+    -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+    -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
+  ];
+  return linear.map((c) => {
+    const inside = Math.min(Math.max(c, 0), 1);
+    return 255 * (inside <= 0.0031308 ? 12.92 * inside : 1.055 * inside ** (1 / 2.4) - 0.055);
+  });
 }
 
 /** t of the way from one colour to another. */
@@ -46,16 +64,17 @@ export function palettes(theme) {
   const solid = (colour) => new Uint32Array(256).fill(pack(colour));
   const oneHue = (colour) => ramp([mix(theme.card, colour, 0.28), colour]);
   const groups = new Uint32Array(256);
-  for (let i = 0; i < 256; i++) groups[i] = pack(parseColour(GROUPS[i % GROUPS.length]));
-  const [blue, orange, green, purple] = GROUPS.map(parseColour);
+  for (let i = 0; i < 256; i++) groups[i] = pack(theme[GROUPS[i % GROUPS.length]]);
+  const dark = theme.card[0] + theme.card[1] + theme.card[2] < 3 * 128;
+  const hueAt = (turns) => oklch(dark ? CYCLIC.onDark : CYCLIC.onLight, CYCLIC.chroma, turns);
   return {
     solid: Object.fromEntries(Object.entries(hue).map(([name, c]) => [name, solid(c)])),
     ink: oneHue(hue.ink),
     forward: oneHue(hue.forward),
     reverse: oneHue(hue.reverse),
-    sequential: oneHue(hue.forward),
+    sequential: oneHue(theme.sequential),
     diverging: ramp([theme.contract, theme.neutral, theme.expand]),
-    cyclic: ramp([blue, green, orange, purple, blue]),
+    cyclic: Uint32Array.from({ length: 256 }, (_, i) => pack(hueAt((i % 255) / 255))),
     groups,
   };
 }
@@ -64,13 +83,13 @@ export function palettes(theme) {
 export function imageHue(palette, theme) {
   return palette === "diverging" || palette === "cyclic"
     ? null
-    : theme[palette === "sequential" ? "forward" : palette];
+    : theme[palette];
 }
 
 /** Indices 0…255 into a palette's table, for values in range [low, high]; NaN gives 0. */
 export function indices(values, [low, high], palette, out = new Uint8Array(values.length)) {
   if (palette === "groups") {
-    for (let i = 0; i < values.length; i++) out[i] = Math.round(values[i]) & 7;
+    for (let i = 0; i < values.length; i++) out[i] = Math.round(values[i]) & 3;
     return out;
   }
   const scale = 255 / (high - low || 1);

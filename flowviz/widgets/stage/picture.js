@@ -1,7 +1,7 @@
 // A canvas pair that shows a scene: pixels below, sketched marks above; and how sharp it can be.
 
-import { MARGIN, drawAxes } from "./axes.js";
-import { drawLegends } from "./legend.js";
+import { drawAxes, margins } from "./axes.js";
+import { drawLegends, drawNames } from "./legend.js";
 import { Surface } from "./raster.js";
 
 /** Sharper than this a display shows no difference that is worth its pixels. */
@@ -32,15 +32,34 @@ export function viewOf(window, plot, scale) {
   return view;
 }
 
-/** The plot inside a picture of that width, and the picture's height: equal aspect. */
-export function fit(width, window, axes) {
-  const margin = axes ? MARGIN : { left: 0, right: 0, top: 0, bottom: 0 };
-  const plotWidth = Math.max(width - margin.left - margin.right, 1);
+/** How high a plot with axes of their own scales is beside its width, where no height is given. */
+const FREE = 0.6;
+
+/**
+ * The largest picture in a box of that width and, if given, height: its size and its plot.
+ *
+ * aspect "equal": one scale on both axes; "free": the plot fills the box. titles: of the axes.
+ * type: how many times larger than usual axes and legends are written.
+ */
+export function layOut({
+  width, height = Infinity, window, axes, aspect = "equal", titles = ["", ""], type = 1,
+}) {
+  const margin = margins(axes, titles);
+  for (const side of Object.keys(margin)) margin[side] *= type;
+  const across = margin.left + margin.right;
+  const down = margin.top + margin.bottom;
   const [xmin, xmax, ymin, ymax] = window;
-  const plotHeight = (plotWidth * (ymax - ymin)) / (xmax - xmin);
+  const room = [Math.max(width - across, 1), Math.max(height - down, 1)];
+  const ratio = (ymax - ymin) / (xmax - xmin);
+  const plotWidth = aspect === "free" ? room[0] : Math.min(room[0], room[1] / ratio);
+  const plotHeight = aspect !== "free"
+    ? plotWidth * ratio
+    : room[1] < Infinity ? room[1] : FREE * plotWidth;
   return {
+    window, axes, titles, type,
     plot: { left: margin.left, top: margin.top, width: plotWidth, height: plotHeight },
-    height: plotHeight + margin.top + margin.bottom,
+    width: plotWidth + across,
+    height: plotHeight + down,
   };
 }
 
@@ -72,11 +91,11 @@ export class Picture {
     this.sketched = false;
   }
 
-  /** Lay out for `width` css pixels. Returns the height. */
-  resize(width, window, axes, ratio = Math.min(globalThis.devicePixelRatio || 1, SHARPEST)) {
-    const { plot, height } = fit(width, window, axes);
+  /** Lay out for a box (see layOut). Returns the layout. */
+  resize(box, ratio = Math.min(globalThis.devicePixelRatio || 1, SHARPEST)) {
+    this.layout = layOut(box);
+    const { width, height, plot } = this.layout;
     this.ratio = ratio;
-    this.layout = { width, height, plot, window, axes };
     this.scales = [this.ratio];
     for (let scale = this.ratio * 0.75; scale >= COARSEST; scale *= 0.75) this.scales.push(scale);
     if (this.scales.at(-1) > COARSEST) this.scales.push(COARSEST);
@@ -86,10 +105,18 @@ export class Picture {
       left: `${plot.left}px`, top: `${plot.top}px`,
       width: `${plot.width}px`, height: `${plot.height}px`,
     });
+    // In parts of the picture, for print, where the picture is as wide as the paper allows.
+    const parts = {
+      left: plot.left / width, top: plot.top / height,
+      width: plot.width / width, height: plot.height / height,
+    };
+    for (const [name, part] of Object.entries(parts)) {
+      this.pixels.style.setProperty(`--fv-${name}`, `${100 * part}%`);
+    }
     this.marks.width = Math.round(width * this.sketchRatio);
     this.marks.height = Math.round(height * this.sketchRatio);
     this.sketched = false;
-    return height;
+    return this.layout;
   }
 
   get sketchRatio() {
@@ -167,10 +194,18 @@ export class Picture {
   }
 }
 
-/** Marks, legend (if wanted) and axes in css pixels. */
+/** Marks, legend and names (if wanted) and axes in css pixels. */
 export function sketchAll(context, scene, layout, position, theme, tables, legend) {
-  const view = viewOf(layout.window, layout.plot, 1);
-  scene.sketch(context, view, position, theme, tables);
-  if (legend) drawLegends(context, scene, layout.plot, theme, tables);
-  if (layout.axes) drawAxes(context, view, theme);
+  scene.sketch(context, viewOf(layout.window, layout.plot, 1), position, theme, tables);
+  const { type } = layout;
+  const plot = Object.fromEntries(
+    Object.entries(layout.plot).map(([name, value]) => [name, value / type]));
+  context.save();
+  context.scale(type, type);
+  if (legend) {
+    drawNames(context, scene, plot, theme);
+    drawLegends(context, scene, plot, theme, tables);
+  }
+  if (layout.axes) drawAxes(context, viewOf(layout.window, plot, 1), theme, layout.titles);
+  context.restore();
 }

@@ -20,12 +20,17 @@ const REST = 1.5;
  *
  * direction "forward" plays base → data (0 → last), "inverse" plays data → base. A layer is
  * `stretches` states long: one, or more where it has a path of its own.
+ *
+ * Beside the position it knows a place in the film of a training run: `moment` 0…moments−1, or −1,
+ * which is live.
  */
 export class Player {
   constructor({
     frames = 1, position = 0, speed = 600, loop = false, direction = "forward", stretches = 1,
   } = {}) {
     Object.assign(this, { frames, position, speed, loop, direction, stretches });
+    this.moments = 0;
+    this.moment = -1;
     this.playing = false;
     this.tweening = true; // false: jump from state to state (prefers-reduced-motion)
     this.resting = 0; // milliseconds still to rest where it is
@@ -46,6 +51,18 @@ export class Player {
   setFrames(frames) {
     this.frames = Math.max(1, frames);
     this.position = Math.min(this.position, this.last);
+  }
+
+  /** Have a film of so many moments; 0 is none. */
+  setMoments(count) {
+    this.moments = Math.max(0, count);
+    this.seekMoment(this.moment);
+  }
+
+  /** Go to a moment of the film, clamped to its last; live for −1 and for what is no number. */
+  seekMoment(moment) {
+    const wanted = Number.isFinite(moment) ? Math.round(moment) : -1;
+    this.moment = Math.max(Math.min(wanted, this.moments - 1), -1);
   }
 
   play() {

@@ -3,25 +3,34 @@
 import { contour } from "./contours.js";
 import { KINDS, between, unpack } from "./marks.js";
 import { css, imageHue, pack } from "./palette.js";
-import { dotStamp } from "./raster.js";
+import { blend, dotStamp } from "./raster.js";
 
 export class Scene {
   constructor() {
-    this.marks = Object.fromEntries(KINDS.map((kind) => [kind, []]));
+    this.own = Object.fromEntries(KINDS.map((kind) => [kind, []]));
+    this.marks = this.own; // what is drawn: the stage's own marks, or a moment's in their place
+    this.moment = null;
     this.picked = -1;
     this.drawn = []; // flat x, y, x, y, … of the points that the user drew
     this.stamps = new Map();
   }
 
-  /** Replace the marks of one kind. */
+  /** Replace the stage's own marks of one kind. */
   set(kind, list) {
-    this.marks[kind] = unpack(kind, list);
+    this.own[kind] = unpack(kind, list);
+    this.show(this.moment);
+  }
+
+  /** Draw a moment's marks {kind: [mark, …]} in place of the own ones of their kinds; null: none. */
+  show(moment) {
+    this.moment = moment;
+    this.marks = moment ? { ...this.own, ...moment } : this.own;
   }
 
   /** K+1: the largest number of states of any mark; paths count only where nothing else moves. */
   get frames() {
-    const most = Math.max(1, ...KINDS.flatMap((kind) => this.marks[kind].map((m) => m.frames)));
-    return most > 1 ? most : Math.max(1, ...this.marks.paths.map((mark) => mark.steps));
+    const most = Math.max(1, ...KINDS.flatMap((kind) => this.own[kind].map((m) => m.frames)));
+    return most > 1 ? most : Math.max(1, ...this.own.paths.map((mark) => mark.steps));
   }
 
   /** Whether there is nothing at all to draw. */
@@ -31,8 +40,9 @@ export class Scene {
 
   /** Whether the sparse marks look different from position to position. */
   get sketchMoves() {
-    const { fields, paths, shapes } = this.marks;
-    return this.picked >= 0 || paths.length > 0 || [...fields, ...shapes].some((m) => m.frames > 1);
+    const { fields, paths, shapes, lines } = this.marks;
+    return this.picked >= 0 || paths.length > 0
+      || [...fields, ...shapes, ...lines].some((mark) => mark.frames > 1);
   }
 
   stamp(diameter, opacity) {
@@ -75,7 +85,7 @@ export class Scene {
   }
 
   grid(surface, view, mark, position, theme, tables) {
-    const { rows, columns, states, projected, colour } = mark;
+    const { rows, columns, states, projected, colour, alpha: weights } = mark;
     const { from, to, part } = between(mark.frames, position);
     const size = rows * columns * 2;
     const a = from * size;
@@ -92,13 +102,15 @@ export class Scene {
       const ca = around.from * cells;
       const cb = around.to * cells;
       const table = tables[mark.palette];
+      const card = pack(theme.card);
       for (let r = 0, cell = 0; r + 1 < rows; r++) {
         for (let c = 0; c + 1 < columns; c++, cell++) {
           const i = (r * columns + c) * 2;
           const j = i + columns * 2;
           const start = colour.index[ca + cell];
           const value = start + (colour.index[cb + cell] - start) * around.part;
-          const pixel = table[(value + 0.5) | 0];
+          const full = table[(value + 0.5) | 0];
+          const pixel = weights ? blend(card, full, weights[cell]) : full;
           surface.triangle(p[i], p[i + 1], p[i + 2], p[i + 3], p[j], p[j + 1], pixel);
           surface.triangle(p[i + 2], p[i + 3], p[j + 2], p[j + 3], p[j], p[j + 1], pixel);
         }
@@ -197,11 +209,12 @@ export class Scene {
     for (const mark of this.marks.contours) this.contours(context, view, mark, theme);
     for (const mark of this.marks.fields) this.field(context, view, mark, position, theme);
     for (const mark of this.marks.shapes) this.shapes(context, view, mark, position, theme, tables);
+    for (const mark of this.marks.lines) this.lines(context, view, mark, position, theme, tables);
     for (const mark of this.marks.paths) this.paths(context, view, mark, position, theme, tables);
     const at = this.particleAt(this.picked, position);
     if (at) {
       context.lineWidth = 2;
-      context.strokeStyle = theme.css.accent;
+      context.strokeStyle = theme.css.ink;
       context.fillStyle = theme.css.card;
       context.beginPath();
       context.arc(view.x(at[0]), view.y(at[1]), 5.5, 0, 2 * Math.PI);
@@ -291,6 +304,50 @@ export class Scene {
     }
   }
 
+  lines(context, view, mark, position, theme, tables) {
+    const { count, points, states, band, colour } = mark;
+    const { from, to, part } = between(mark.frames, position);
+    const size = count * points * 2;
+    const around = colour && between(colour.frames, position);
+    const at = (of, m, s) => {
+      const a = from * size + (m * points + s) * 2;
+      const b = to * size + (m * points + s) * 2;
+      return [view.x(of[a] + (of[b] - of[a]) * part), view.y(of[a + 1] + (of[b + 1] - of[a + 1]) * part)];
+    };
+    const known = ([x, y]) => Number.isFinite(x + y);
+    context.lineWidth = mark.width;
+    context.setLineDash(mark.dashed ? [5, 4] : []);
+    for (let m = 0; m < count; m++) {
+      let stroke = theme.css[mark.palette];
+      if (colour) {
+        const start = colour.index[around.from * count + m];
+        const end = colour.index[around.to * count + m];
+        stroke = css(tables[mark.palette][Math.round(start + (end - start) * around.part)]);
+      }
+      context.strokeStyle = context.fillStyle = stroke;
+      const curve = Array.from({ length: points }, (_, s) => at(states, m, s));
+      if (band) {
+        const edge = curve.map((_, s) => at(band, m, s));
+        const inside = curve.map((point, s) => known(point) && known(edge[s]));
+        context.globalAlpha = mark.fill;
+        for (const [first, last] of runs(inside)) {
+          context.beginPath();
+          for (let s = first; s <= last; s++) context.lineTo(...curve[s]);
+          for (let s = last; s >= first; s--) context.lineTo(...edge[s]);
+          context.fill();
+        }
+        context.globalAlpha = 1;
+      }
+      if (mark.width === 0) continue;
+      for (const [first, last] of runs(curve.map(known))) {
+        context.beginPath();
+        for (let s = first; s <= last; s++) context.lineTo(...curve[s]);
+        context.stroke();
+      }
+    }
+    context.setLineDash([]);
+  }
+
   paths(context, view, mark, position, theme, tables) {
     const { steps, count, states, colour } = mark;
     const last = this.frames - 1;
@@ -327,6 +384,16 @@ export class Scene {
       context.globalAlpha = 1;
     }
   }
+}
+
+/** The first and the last index of every run of true values. */
+function runs(flags) {
+  const out = [];
+  flags.forEach((flag, i) => {
+    if (flag && !flags[i - 1]) out.push([i, i]);
+    else if (flag) out.at(-1)[1] = i;
+  });
+  return out;
 }
 
 function mixedImage(mark, position) {

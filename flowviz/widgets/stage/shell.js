@@ -8,17 +8,17 @@ export const SHELL = `<!doctype html>
 <title>@@title@@</title>
 <style>
 @@css@@
-html, body { margin: 0; }
-body.fv { background: var(--fv-page); min-height: 100vh; }
-main { max-width: min(760px, 100vh); margin: 0 auto; padding: 16px; }
+html, body { height: 100%; margin: 0; }
+body.fv { background: var(--fv-page); }
+main { height: 100vh; height: 100dvh; }
 </style>
 </head>
 <body class="fv">
-<main></main>
+<main class="fv-stage-page"></main>
 <script type="application/json">@@state@@<\/script>
 <script type="module">
 @@esm@@
-globalThis.stage = $main.standalone(document.querySelector("main"), JSON.parse(document.scripts[0].textContent));
+globalThis.flowviz = $main.standalone(document.querySelector("main"), JSON.parse(document.scripts[0].textContent));
 <\/script>
 </body>
 </html>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,22 +17,22 @@ import traitlets as t
 from ipywidgets import Layout
 
 from flowviz.widgets import esm
-from flowviz.widgets.stage import export
+from flowviz.widgets.stage import export, twin
+from flowviz.widgets.stage.film import Moment, check_film
 from flowviz.widgets.stage.marks import (
     KINDS,
-    Array,
     Contours,
     Field,
     Grid,
     Handles,
     Image,
+    Lines,
     Mark,
     Particles,
     Paths,
     Shapes,
-    checked_extent,
-    raw_bytes,
 )
+from flowviz.widgets.stage.marks.arrays import Array, checked_extent, raw_bytes
 
 _HERE = Path(__file__).parent
 _CSS = "\n".join(
@@ -94,8 +95,13 @@ class Stage(anywidget.AnyWidget):
     >>> stage = Stage([Particles(trace.states)], window=(-4, 4, -4, 4))  # doctest: +SKIP
 
     The marks stand in one list for each kind (``particles``, ``grids``, ``images``, ``contours``,
-    ``fields``, ``paths``, ``shapes``, ``handles``): setting one list sends that list alone, and
-    the picture goes on where it was. Marks that move must agree on their number of states K+1.
+    ``fields``, ``paths``, ``shapes``, ``lines``, ``handles``): setting one list sends that list
+    alone, and the picture goes on where it was. Marks that move must agree on their number of
+    states K+1.
+
+    ``film`` holds up to 40 moments of a training run, at most 4 MB: while the page's training
+    scrubber is at one of them, its marks stand in place of the stage's own of the same kinds.
+    Setting it, even to nothing, goes back to what is live.
 
     Heard from the page, never more than the newest value:
 
@@ -124,7 +130,12 @@ class Stage(anywidget.AnyWidget):
     fields = _Marks(Field, echo_update=False)
     paths = _Marks(Paths, echo_update=False)
     shapes = _Marks(Shapes, echo_update=False)
+    lines = _Marks(Lines, echo_update=False)
     handles = _Marks(Handles, echo_update=False, from_json=_handles_from_json)
+
+    film = t.List(t.Instance(Moment), help="what is shown at moments of a training run").tag(
+        sync=True, echo_update=False, to_json=_marks_to_json
+    )
 
     window = t.Tuple(
         t.Float(),
@@ -132,7 +143,7 @@ class Stage(anywidget.AnyWidget):
         t.Float(),
         t.Float(),
         default_value=(-4.0, 4.0, -4.0, 4.0),
-        help="xmin, xmax, ymin, ymax of what is seen; both axes have one scale",
+        help="xmin, xmax, ymin, ymax of what is seen",
     ).tag(sync=True)
     title = t.Unicode(help="shown above the picture").tag(sync=True)
     description = t.Unicode(help="what is to be seen, for who cannot see it").tag(sync=True)
@@ -145,11 +156,25 @@ class Stage(anywidget.AnyWidget):
     direction = t.Enum(
         ("forward", "inverse"), "forward", help="forward: base → data; inverse: data → base"
     ).tag(sync=True, echo_update=False)
+    unit = t.Unicode(
+        "layer", help='what a step is called; "t =" and the like: a quantity over unit_range'
+    ).tag(sync=True)
+    unit_range = t.Tuple(t.Float(), t.Float(), default_value=(0.0, 1.0)).tag(sync=True)
+    reversible = t.Bool(True, help="whether it can be played in both directions").tag(sync=True)
     clock = t.Unicode(help="stages of a page that name the same clock play together").tag(sync=True)
     transport = t.Bool(True, help="whether the bar is shown").tag(sync=True)
     strip = t.Bool(False, help="a small picture of every state, instead of one").tag(sync=True)
     axes = t.Bool(True).tag(sync=True)
+    aspect = t.Enum(
+        ("equal", "free"), "equal", help="one scale on both axes, or as the room is"
+    ).tag(sync=True)
+    axis_titles = t.Tuple(t.Unicode(), t.Unicode(), default_value=("", "")).tag(sync=True)
     max_width = t.Int(640, help="css pixels; 0: as wide as there is room").tag(sync=True)
+    fit = t.Bool(
+        False, help="fill the box that the page gives, in height too; it must have a height"
+    ).tag(sync=True)
+    tools = t.Bool(True, help="whether it has buttons that save it as PNG and HTML").tag(sync=True)
+    key = t.Unicode(help="under which the page's other widgets find its view").tag(sync=True)
     readout = t.Dict(
         allow_none=True,
         default_value=None,
@@ -166,7 +191,9 @@ class Stage(anywidget.AnyWidget):
     held = t.Dict(allow_none=True, default_value=None).tag(sync=True, echo_update=False)
 
     def __init__(self, marks: Mark | Sequence[Mark] = (), **traits: Any) -> None:
-        traits.setdefault("layout", Layout(width="100%", min_width="0"))
+        if "layout" not in traits:
+            filled = {"height": "100%", "min_height": "0"} if traits.get("fit") else {}
+            traits["layout"] = Layout(width="100%", min_width="0", **filled)
         given = _sorted_marks([marks] if isinstance(marks, Mark) else marks)
         twice = sorted(set(given) & set(traits))
         if twice:
@@ -192,24 +219,25 @@ class Stage(anywidget.AnyWidget):
             ValueError, TypeError: not a mark, or numbers of states that disagree.
         """
         given = _sorted_marks(marks)
-        staying = [mark for mark in self._all_marks() if mark.kind not in given]
+        staying = [mark for mark in self.marks if mark.kind not in given]
         _check_frames([*staying, *marks])
         with self.hold_sync(), self.hold_trait_notifications():
             for kind, of_kind in given.items():
                 setattr(self, kind, of_kind)
 
     @property
+    def marks(self) -> list[Mark]:
+        """All marks, kind after kind."""
+        return [mark for kind in KINDS for mark in getattr(self, kind.kind)]
+
+    @property
     def frames(self) -> int:
         """K+1: the number of states; 1 where nothing moves."""
-        return max((mark.frames for mark in self._all_marks()), default=1)
+        return max((mark.frames for mark in self.marks), default=1)
 
     def to_html(self) -> str:
         """A page that plays this stage offline, without a kernel, in light and dark."""
-        own = set(Stage.class_own_traits(sync=True)) - {"drawing", "drawn", "probing", "probe"}
-        state = self.get_state(key=own - {"held", "clock"})
-        return export.page(
-            title=self.title or "flowviz", css=str(self._css), esm=str(self._esm), state=state
-        )
+        return export.page([self], title=self.title)
 
     def save_html(self, path: str | Path) -> Path:
         """Write :meth:`to_html` to a file; returns its path."""
@@ -217,14 +245,27 @@ class Stage(anywidget.AnyWidget):
         path.write_text(self.to_html(), encoding="utf-8")
         return path
 
-    def _all_marks(self) -> list[Mark]:
-        return [mark for kind in KINDS for mark in getattr(self, kind.kind)]
+    def twin_png(self, **options: Any) -> bytes:
+        """What is shown, as a PNG drawn without a browser; options of :func:`twin.png`."""
+        return twin.png([self], **options)
 
     @t.validate(*(kind.kind for kind in KINDS))
     def _agree_on_frames(self, proposal: dict[str, Any]) -> Any:
         name, marks = proposal["trait"].name, proposal["value"]
-        _check_frames([*(mark for mark in self._all_marks() if mark.kind != name), *marks])
+        _check_frames([*(mark for mark in self.marks if mark.kind != name), *marks])
         return marks
+
+    @t.validate("film")
+    def _check_film(self, proposal: dict[str, Any]) -> list[Moment]:
+        film: list[Moment] = proposal["value"]
+        check_film(film)
+        for moment in film:
+            _check_frames([*self.marks, *moment.marks])
+        return film
+
+    @t.default("key")
+    def _own_key(self) -> str:
+        return uuid.uuid4().hex
 
     @t.validate("window")
     def _check_window(self, proposal: dict[str, Any]) -> tuple[float, float, float, float]:

@@ -31,15 +31,15 @@ export class Strip {
     this.current = false; // whether the thumbnails show the present data
   }
 
-  setFrames(frames, names, stretches) {
+  setFrames(frames, names, stretches, unit) {
     const last = frames - 1;
-    const key = JSON.stringify([frames, names, stretches]);
+    const key = JSON.stringify([frames, names, stretches, unit]);
     if (key === this.key) return false;
     this.key = key;
     this.current = false;
     this.tiles = chosenStates(last, stretches).map((state) => {
       const picture = new Picture({ most: PARTICLES, legend: false });
-      const short = symbol(state, last, stretches);
+      const short = symbol(state, last, stretches, unit);
       const caption = names[state] ? `${short}, ${names[state]}` : short;
       const holder = make("div", { class: "fv-stage-thumb" }, picture.pixels, picture.marks);
       const button = make(
@@ -60,9 +60,10 @@ export class Strip {
   resize(window) {
     this.current = false;
     for (const { picture, holder } of this.tiles) {
-      if (holder.clientWidth > 0) {
-        holder.style.height = `${picture.resize(holder.clientWidth, window, false)}px`;
-      }
+      const width = holder.clientWidth;
+      if (width === 0) continue;
+      const { height } = picture.resize({ width, window, axes: false });
+      holder.style.height = `${height}px`;
     }
   }
 

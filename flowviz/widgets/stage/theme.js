@@ -4,7 +4,8 @@ import { parseColour } from "./palette.js";
 
 const TOKENS = [
   "page", "card", "ink", "muted", "line", "accent",
-  "forward", "reverse", "contract", "expand", "neutral",
+  "forward", "reverse", "contract", "expand", "neutral", "sequential",
+  "group-1", "group-2", "group-3", "group-4",
 ];
 
 /** Each token as [r, g, b], and under `css` as written; `font` is the font family. */
@@ -18,6 +19,22 @@ export function readTheme(element) {
     theme[token] = parseColour(written);
   }
   return theme;
+}
+
+/** Calls back when the display's pixels get another size: zoom, or another screen. Returns an end. */
+export function watchRatio(changed) {
+  let media;
+  const heard = () => {
+    watch();
+    changed();
+  };
+  const watch = () => {
+    media?.removeEventListener("change", heard);
+    media = matchMedia(`(resolution: ${globalThis.devicePixelRatio}dppx)`);
+    media.addEventListener("change", heard);
+  };
+  watch();
+  return () => media.removeEventListener("change", heard);
 }
 
 /** Calls back when an ancestor's attributes or the system's colour scheme change. Returns an end. */

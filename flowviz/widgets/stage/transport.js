@@ -9,21 +9,53 @@ const PAUSE = "M3.5 2.5h3.2v11H3.5zM9.3 2.5h3.2v11H9.3z";
 const BACK = "M3 3h2v10H3zM13 3v10L6 8z";
 const ON = "M11 3h2v10h-2zM3 3v10l7-5z";
 
-/** z₀ = u, z₁, …, x = z_K: a state's symbol; z(1.5) half-way through a layer of many states. */
-export function symbol(state, last, stretches = 1) {
+/** What one step of an animation is, where nothing else is said. */
+export const LAYER = { name: "layer", range: [0, 1] };
+
+/**
+ * z₀ = u, z₁, …, x = z_K: a state's symbol; z(1.5) half-way through a layer of many states. Where
+ * the states are not layers, their number or time.
+ */
+export function symbol(state, last, stretches = 1, unit = LAYER) {
   const layer = state / stretches;
+  if (unit.name.endsWith("=")) return whereabouts(state, last, [], stretches, unit);
+  if (unit.name !== LAYER.name) return String(Number(layer.toFixed(2)));
   if (!Number.isInteger(layer)) return `z(${Number(layer.toFixed(2))})`;
   const digits = [...String(layer)].map((d) => "₀₁₂₃₄₅₆₇₈₉"[d]).join("");
   return state === 0 ? `z${digits} = u` : state === last ? `z${digits} = x` : `z${digits}`;
 }
 
-/** Where the animation is, as text: "layer 2.5 of 4 · coupling". */
-export function whereabouts(position, last, names, stretches = 1) {
-  const layer = position / stretches;
-  const whole = Math.abs(layer - Math.round(layer)) < 1e-6;
+/**
+ * Where the animation is, as text: "layer 2.5 of 4 · coupling".
+ *
+ * unit {name, range}: another name than "layer"; one that ends in "=", such as "t =", is of a
+ * quantity that runs over the range [first, last].
+ */
+export function whereabouts(position, last, names, stretches = 1, unit = LAYER) {
   const name = names[Math.min(Math.ceil(position - 1e-6), last)];
-  const at = `layer ${whole ? Math.round(layer) : layer.toFixed(1)} of ${last / stretches}`;
+  const at = unit.name.endsWith("=")
+    ? `${unit.name} ${amount(position, last, unit.range)}`
+    : `${unit.name} ${count(position / stretches)} of ${last / stretches}`;
   return name ? `${at} · ${name}` : at;
+}
+
+function count(layer) {
+  return Math.abs(layer - Math.round(layer)) < 1e-6 ? Math.round(layer) : layer.toFixed(1);
+}
+
+function amount(position, last, [low, high]) {
+  const value = low + ((high - low) * position) / Math.max(last, 1);
+  return fixed(value, Math.max(Math.abs(low), Math.abs(high)));
+}
+
+/** A number with as many decimals as give the largest of its kind three digits; 0 is 0. */
+function fixed(value, largest) {
+  // Less than single precision knows is nothing.
+  if (largest < 1e-6) return "0";
+  const decimals = largest > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(largest)), 0), 12) : 0;
+  const digits = Math.abs(value).toFixed(decimals);
+  if (Number(digits) === 0) return "0";
+  return value < 0 ? `−${digits}` : digits;
 }
 
 /** The text of a value that is carried through the layers: "Σ log|det J| −1.84". */
@@ -33,8 +65,8 @@ export function carried(readout, position) {
   const { from, to, part } = between(values.length, position);
   const value = values[from] + (values[to] - values[from]) * part;
   if (!Number.isFinite(value)) return `${readout.label} ${label(value)}`;
-  const digits = Math.abs(value).toFixed(2);
-  return `${readout.label} ${value < 0 && Number(digits) > 0 ? "−" : ""}${digits}`;
+  const largest = Math.max(...values.map((v) => (Number.isFinite(v) ? Math.abs(v) : 0)));
+  return `${readout.label} ${fixed(value, largest)}`;
 }
 
 export class Transport {
@@ -65,8 +97,8 @@ export class Transport {
     this.shown = {};
   }
 
-  /** Bring everything in line with the player. */
-  update(player, names, readout) {
+  /** Bring everything in line with the player; `unit` as in whereabouts, not `reversible`: one way. */
+  update(player, names, readout, unit = LAYER, reversible = true) {
     const { position, last, playing, direction, stretches } = player;
     const layers = last / stretches;
     if (this.shown.last !== last || this.shown.layers !== layers) {
@@ -86,11 +118,12 @@ export class Transport {
       this.way.textContent = inverse ? "data → base" : "base → data";
       this.way.setAttribute("aria-label", `Direction: ${inverse ? "data to base" : "base to data"}`);
     }
+    this.way.hidden = !reversible;
     this.scrubber.value = position;
     this.scrubber.style.setProperty("--fv-done", `${last > 0 ? (100 * position) / last : 0}%`);
-    const text = [whereabouts(position, last, names, stretches), carried(readout, position)]
+    const text = [whereabouts(position, last, names, stretches, unit), carried(readout, position)]
       .filter(Boolean).join(" · ");
-    this.reserve(player, names, readout);
+    this.reserve(player, names, readout, unit);
     if (this.shown.text !== text) {
       this.readout.textContent = text;
       this.scrubber.setAttribute("aria-valuetext", text);
@@ -99,13 +132,13 @@ export class Transport {
   }
 
   /** Keep room for the longest text, so that nothing moves while it plays. */
-  reserve({ last, stretches }, names, readout) {
-    const key = JSON.stringify([last, stretches, names, readout]);
+  reserve({ last, stretches }, names, readout, unit) {
+    const key = JSON.stringify([last, stretches, names, readout, unit]);
     if (key === this.reserved) return;
     this.reserved = key;
     const longest = (texts) => Math.max(0, ...texts.map((text) => text.length));
     const states = Array.from({ length: last + 1 }, (_, state) => state);
-    const where = longest(states.map((s) => whereabouts(s - 0.5, last, names, stretches)));
+    const where = longest(states.map((s) => whereabouts(s - 0.5, last, names, stretches, unit)));
     const value = longest(states.map((s) => carried(readout, s)));
     const characters = where + (value ? value + 3 : 0);
     this.readout.style.minWidth = `${Math.round(characters * 0.8)}ch`;

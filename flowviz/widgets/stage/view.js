@@ -2,7 +2,8 @@
 
 import { clockFor } from "./clock.js";
 import { freshId, icon, make } from "./dom.js";
-import { download, fileName, png, standalonePage } from "./export.js";
+import { fileName, savePage, savePng } from "./export.js";
+import { Film } from "./film.js";
 import { Handles } from "./handles.js";
 import { Interaction, playerKey } from "./interaction.js";
 import { legendWords, legends } from "./legend.js";
@@ -11,12 +12,16 @@ import { palettes } from "./palette.js";
 import { Picture, viewOf } from "./picture.js";
 import { Scene } from "./scene.js";
 import { Strip } from "./strip.js";
-import { readTheme, watchTheme } from "./theme.js";
+import { register } from "./registry.js";
+import { readTheme, watchRatio, watchTheme } from "./theme.js";
 import { throttle } from "./throttle.js";
 import { Transport, carried, whereabouts } from "./transport.js";
 
 /** The traits that the clock of the stage goes by. */
 const CLOCKWORK = ["speed", "loop", "direction", "stretches"];
+
+/** After so many milliseconds without a change a picture is at rest. */
+const REST = 200;
 
 const SAVE = "M7 2h2v6h2.6L8 11.6 4.4 8H7zM2.5 12.5h11V14h-11z";
 const UNDO = "M6 3v2.4h3.2a4 4 0 1 1 0 8H5v-1.6h4.2a2.4 2.4 0 1 0 0-4.8H6v2.4L2.4 6.2z";
@@ -25,7 +30,10 @@ const CLEAR = "M4.2 3 8 6.8 11.8 3 13 4.2 9.2 8l3.8 3.8-1.2 1.2L8 9.2 4.2 13 3 1
 export class StageView {
   constructor(model, parent) {
     this.model = model;
+    this.parent = parent;
     this.scene = new Scene();
+    this.film = new Film();
+    this.moment = -1; // of the film that is drawn
     this.ends = []; // what undoes everything, for remove()
     this.problems = new Map(); // what cannot be drawn, by its cause
     this.request = 0;
@@ -33,6 +41,7 @@ export class StageView {
     this.reduced = matchMedia("(prefers-reduced-motion: reduce)");
     this.build();
     parent.append(this.root);
+    this.ends.push(register(this.get("key"), this));
     this.listen();
     this.unpackAll();
     this.joinClock();
@@ -65,15 +74,14 @@ export class StageView {
     this.heading = make("span", { class: "fv-stage-title" });
     this.undo = tool(UNDO, "Undo", "", () => this.interaction.undo());
     this.clear = tool(CLEAR, "Clear the drawing", "", () => this.interaction.clear());
+    this.savers = [
+      tool(SAVE, "Save this picture as PNG", "PNG", () => this.savePng()),
+      tool(SAVE, "Save as a page that plays by itself", "HTML", () => this.savePage()),
+    ];
     this.tools = make(
       "div", { class: "fv-stage-tools", role: "group", "aria-label": "Drawing and saving" },
-      this.undo, this.clear,
-      tool(SAVE, "Save this picture as PNG", "PNG", () => this.savePng()),
+      this.undo, this.clear, ...this.savers,
     );
-    if (this.get("_esm")) {
-      this.tools.append(tool(SAVE, "Save as a page that plays by itself", "HTML",
-        () => this.saveHtml()));
-    }
     this.picture = new Picture();
     this.cursor = make("div", { class: "fv-stage-cursor", hidden: true, "aria-hidden": "true" });
     this.words = make("div", { class: "fv-stage-words", hidden: true });
@@ -102,16 +110,20 @@ export class StageView {
       },
       turn: () => this.turn(),
     });
+    this.head = make(
+      "div", { class: "fv-stage-head" }, this.heading, this.strip.legend, this.tools,
+    );
+    this.room = make("div", { class: "fv-stage-room" }, this.plot);
     this.root = make(
       "div", { class: "fv fv-stage", "data-lm-suppress-shortcuts": "true" },
-      make("div", { class: "fv-stage-head" }, this.heading, this.strip.legend, this.tools),
-      this.plot, this.strip.element, this.transport.element, this.summary,
+      this.head, this.room, this.strip.element, this.transport.element, this.summary,
     );
     this.interaction = new Interaction(this);
     this.ends.push(() => this.interaction.remove());
     this.sendDrag = throttle((...change) => this.sendHandles(...change), 16);
     this.sendProbe = throttle((x, y) => this.send({ probe: [x, y] }), 67);
-    this.sendPosition = throttle((changes) => this.send(changes), 100);
+    // Where it is when it is sent, and not when that was asked for.
+    this.sendPosition = throttle(() => this.send(this.news()), 100);
     this.ends.push(() => {
       for (const later of [this.sendDrag, this.sendProbe, this.sendPosition]) later.cancel();
     });
@@ -126,14 +138,20 @@ export class StageView {
     this.plot.setAttribute("aria-label", title || description || "Stage");
     this.picture.pixels.setAttribute("aria-label", description || title || "Stage");
     this.undo.hidden = this.clear.hidden = !drawing;
+    for (const button of this.savers) button.hidden = !this.get("tools");
+    this.tools.hidden = !drawing && !this.get("tools");
     this.offerDrawingTools();
-    this.tools.classList.toggle("fv-stage-always", drawing);
     const strip = this.get("strip");
-    this.plot.hidden = strip;
+    this.room.hidden = strip;
     this.strip.element.hidden = !strip;
     if (!strip) this.strip.legend.hidden = true;
+    this.head.hidden = !title && this.tools.hidden && !strip;
     this.transport.element.hidden = !this.get("transport") || this.scene.frames < 2;
-    this.root.style.maxWidth = this.get("max_width") > 0 ? `${this.get("max_width")}px` : "none";
+    const fits = this.fits();
+    this.root.classList.toggle("fv-stage-fit", fits);
+    this.parent.classList.toggle("fv-stage-box", fits);
+    const widest = this.get("max_width");
+    this.root.style.maxWidth = widest > 0 && !fits ? `${widest}px` : "";
     const pointing = drawing || this.get("probing") || this.get("picking");
     this.plot.classList.toggle("fv-stage-pointing", pointing);
     this.plot.classList.toggle("fv-stage-still", !drawing && !this.get("probing"));
@@ -156,11 +174,22 @@ export class StageView {
       this.texts();
       this.resize();
     };
-    for (const name of ["title", "description", "drawing", "probing", "picking", "transport"]) {
+    for (const name of ["title", "description", "drawing", "probing", "picking", "transport", "tools"]) {
       on(`change:${name}`, () => this.texts());
     }
-    for (const name of ["window", "strip", "axes", "max_width"]) on(`change:${name}`, laidOut);
-    for (const name of ["state_names", "readout", "stretches"]) on(`change:${name}`, () => this.settle(false));
+    for (const name of ["window", "strip", "axes", "aspect", "axis_titles", "max_width", "fit"]) {
+      on(`change:${name}`, laidOut);
+    }
+    for (const name of ["state_names", "readout", "stretches", "unit", "unit_range", "reversible"]) {
+      on(`change:${name}`, () => this.settle(false));
+    }
+    on("change:film", () => {
+      this.unpackFilm();
+      this.join();
+      // Another film's moments are others: back to what is live.
+      this.clock.act((p) => p.seekMoment(-1), false);
+      this.redraw();
+    });
     on("change:picked", () => {
       this.scene.picked = this.get("picked");
       this.redraw();
@@ -191,11 +220,13 @@ export class StageView {
       this.settle(false);
     });
     this.ends.push(watchTheme(this.root, () => this.refreshTheme()));
+    this.ends.push(watchRatio(() => this.resize()));
     const presented = (event) => this.keyWhilePresenting(event);
     document.addEventListener("keydown", presented);
     this.ends.push(() => document.removeEventListener("keydown", presented));
     const sized = new ResizeObserver(() => this.resize());
     sized.observe(this.root);
+    sized.observe(this.room);
     const sighted = new IntersectionObserver(([entry]) => {
       this.seen = entry.isIntersecting;
       if (this.seen && this.missed) this.redraw();
@@ -212,16 +243,24 @@ export class StageView {
 
   joinClock() {
     this.clock = clockFor(this.get("clock"));
-    const fresh = this.clock.members.size === 0;
     this.heard = (player, settled) => this.hear(player, settled);
-    this.clock.join(this.heard, this.scene.frames);
+    this.join();
     const { player } = this.clock;
     player.tweening = !this.reduced.matches;
-    // Who joins a clock that runs already goes by it.
-    if (!fresh) return;
+    this.showMoment();
+    // Who joins a clock that another stage leads already goes by it.
+    if (this.clock.led) return;
+    this.clock.led = true;
     for (const name of CLOCKWORK) player[name] = this.get(name);
     player.seek(this.get("position"));
-    if (this.get("playing") && !this.reduced.matches) this.clock.act((p) => p.play(), false);
+    const plays = this.get("playing") && !this.reduced.matches;
+    // Who joined before hears where it starts.
+    this.clock.act((p) => { if (plays) p.play(); }, false);
+  }
+
+  /** Tell the clock how many states and moments there are. */
+  join() {
+    this.clock.join(this.heard, this.scene.frames, this.film.length);
   }
 
   get player() {
@@ -231,7 +270,9 @@ export class StageView {
   remove() {
     this.clock.leave(this.heard);
     cancelAnimationFrame(this.request);
+    clearTimeout(this.rest);
     for (const end of this.ends) end();
+    this.parent.classList.remove("fv-stage-box");
     this.root.remove();
   }
 
@@ -248,14 +289,42 @@ export class StageView {
 
   /** The clock moved. */
   hear(player, settled) {
-    if (this.seen) this.draw(player.playing);
+    this.showMoment();
+    // A scrubber that is dragged is to be followed, as what plays is.
+    if (this.seen) this.draw(player.playing || !settled);
     else this.missed = true;
+    if (!player.playing) this.sharpenSoon();
     this.showPosition();
     if (settled) this.settle(true);
   }
 
+  /** Once nothing has moved for a while, draw as sharp as can be what was drawn coarser. */
+  sharpenSoon() {
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => {
+      if (this.picture.level > 0 && !this.player.playing) this.redraw();
+    }, REST);
+  }
+
+  /** Have the marks of the clock's moment drawn, if they are not. */
+  showMoment() {
+    const { moment } = this.player;
+    if (moment === this.moment) return;
+    this.moment = moment;
+    this.attempt("film", () => this.scene.show(this.film.marks(moment)));
+    this.picture.stale();
+    this.strip.current = false;
+  }
+
+  /** What a step is called: see whereabouts. */
+  unit() {
+    return { name: this.get("unit"), range: this.get("unit_range") };
+  }
+
   showPosition() {
-    this.transport.update(this.player, this.get("state_names"), this.get("readout"));
+    this.transport.update(
+      this.player, this.get("state_names"), this.get("readout"), this.unit(), this.get("reversible"),
+    );
     if (this.get("strip")) this.strip.mark(this.player.position);
   }
 
@@ -263,14 +332,17 @@ export class StageView {
   settle(tell) {
     this.showPosition();
     this.summary.textContent = this.summarise();
+    if (tell) this.sendPosition();
+  }
+
+  /** What the kernel is told: while it plays, nothing but that it does. */
+  news() {
     const { playing, position, direction } = this.player;
-    // While it plays the kernel hears nothing but that it does.
-    const news = playing ? { playing, direction } : { playing, direction, position };
-    if (tell) this.sendPosition(news);
+    return playing ? { playing, direction } : { playing, direction, position };
   }
 
   framesChanged() {
-    this.clock.join(this.heard, this.scene.frames);
+    this.join();
     if (this.wanted != null && this.wanted <= this.player.last) {
       const position = this.wanted;
       this.wanted = null;
@@ -286,12 +358,19 @@ export class StageView {
   unpackAll() {
     for (const kind of KINDS) this.unpack(kind);
     this.unpackDrawn();
+    this.unpackFilm();
     this.scene.picked = this.get("picked");
+  }
+
+  unpackFilm() {
+    this.film = new Film(this.get("film"));
+    this.moment = -1;
+    this.scene.show(null);
   }
 
   unpack(kind) {
     const held = kind === "handles" ? this.handles.held : null;
-    const place = () => this.scene.marks.handles[held.set]?.points;
+    const place = () => this.scene.own.handles[held.set]?.points;
     const kept = held && place()?.[held.index];
     this.attempt(kind, () => this.scene.set(kind, this.get(kind)));
     // What the user holds stays under the finger.
@@ -345,18 +424,36 @@ export class StageView {
       this.setStrip();
       this.strip.resize(window);
     } else {
-      const width = this.plot.clientWidth;
-      if (width === 0) return;
-      const ratio = globalThis.devicePixelRatio;
-      const key = [width, ratio, this.get("axes"), ...window].join();
+      const box = this.box();
+      if (box.width === 0 || box.height === 0) return;
+      const key = JSON.stringify([box, this.fits(), globalThis.devicePixelRatio]);
       if (key === this.sizeKey) return;
       this.sizeKey = key;
-      const height = this.picture.resize(width, window, this.get("axes"));
-      this.plot.style.height = `${height}px`;
-      const { plot } = this.picture.layout;
+      const { width, height, plot } = this.picture.resize(box);
+      Object.assign(this.plot.style, {
+        width: this.fits() ? `${width}px` : "", height: `${height}px`,
+      });
+      this.plot.style.setProperty("--fv-ratio", `${width} / ${height}`);
       Object.assign(this.note.style, { left: `${plot.left + 6}px`, top: `${plot.top + 6}px` });
     }
     this.draw(this.player.playing);
+  }
+
+  /** Whether the picture fills the box that the page gives; a strip is as high as it must be. */
+  fits() {
+    return this.get("fit") && !this.get("strip");
+  }
+
+  /** What the picture is laid out for. */
+  box() {
+    return {
+      width: this.room.clientWidth,
+      // Without a height of its own the picture is as high as its width asks for.
+      ...(this.fits() ? { height: this.room.clientHeight } : {}),
+      window: this.get("window"), axes: this.get("axes"),
+      aspect: this.get("aspect"), titles: this.get("axis_titles"),
+      type: Number(getComputedStyle(this.root).getPropertyValue("--fv-stage-type")) || 1,
+    };
   }
 
   /** Draw with the page's next frame; data and theme are taken anew. */
@@ -395,7 +492,7 @@ export class StageView {
   /** Whether the strip has other thumbnails now. */
   setStrip() {
     return this.strip.setFrames(
-      this.scene.frames, this.get("state_names"), this.get("stretches"),
+      this.scene.frames, this.get("state_names"), this.get("stretches"), this.unit(),
     );
   }
 
@@ -422,8 +519,11 @@ export class StageView {
     const parts = [];
     if (frames > 1) {
       const names = this.get("state_names");
-      parts.push(whereabouts(this.player.position, frames - 1, names, this.get("stretches")));
+      parts.push(
+        whereabouts(this.player.position, frames - 1, names, this.get("stretches"), this.unit()),
+      );
     }
+    if (this.scene.moment) parts.push(`training step ${this.film.step(this.moment)}`);
     parts.push(carried(this.get("readout"), this.player.position));
     for (const mark of marks.particles) {
       parts.push(`${mark.count.toLocaleString("en")} ${mark.label || "points"}`);
@@ -431,6 +531,7 @@ export class StageView {
     for (const mark of marks.grids) parts.push(`a grid of ${mark.rows} by ${mark.columns} lines`);
     for (const mark of marks.images) parts.push(mark.label || "a density");
     for (const mark of marks.contours) parts.push(mark.label || "contours");
+    for (const mark of marks.lines) parts.push(mark.label || "curves");
     for (const mark of legends(this.scene)) parts.push(legendWords(mark));
     return `${parts.filter(Boolean).join(". ")}.`;
   }
@@ -439,8 +540,8 @@ export class StageView {
 
   /** The mapping between data and css pixels of the plot's element. */
   mapping() {
-    const { window, plot } = this.picture.layout;
-    return viewOf(window, plot, 1);
+    const { window, plot, width, height } = this.picture.layout;
+    return { ...viewOf(window, plot, 1), width, height };
   }
 
   view() {
@@ -512,24 +613,19 @@ export class StageView {
 
   // ---- saving --------------------------------------------------------------------------------
 
-  async savePng() {
-    const blob = await png({
-      scene: this.scene, window: this.get("window"), axes: this.get("axes"),
-      strip: this.get("strip"), width: this.root.clientWidth, title: this.get("title"),
-      position: this.player.position, names: this.get("state_names"),
-      stretches: this.get("stretches"), theme: this.theme, tables: this.tables,
-    });
-    download(blob, this.fileName("png"));
+  /** Save what these views show, side by side, as a PNG of that name (without ending). */
+  savePng(name = this.fileName(), views = [this]) {
+    return savePng(views, name);
   }
 
-  saveHtml() {
-    const page = new Blob([standalonePage(this.model)], { type: "text/html" });
-    download(page, this.fileName("html"));
+  /** Save these views as a page that plays by itself; see standalonePage. */
+  savePage(name = this.fileName(), { views = [this], title, titles, voices } = {}) {
+    savePage(views, title ?? this.get("title"), name, { titles, voices });
   }
 
   /** After the title, or after the first clause of what is said of the picture. */
-  fileName(ending) {
+  fileName() {
     const [clause] = this.get("description").split(/[.,:;] /);
-    return fileName(this.get("title") || clause, ending);
+    return fileName(this.get("title") || clause);
   }
 }

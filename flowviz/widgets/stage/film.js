@@ -1,0 +1,38 @@
+// The film of a training run: the marks of each moment, unpacked when they are first seen.
+
+import { unpack } from "./marks.js";
+
+export class Film {
+  /** sent: [{step, marks: {kind: [mark, …]}}], as Python sends it. */
+  constructor(sent) {
+    this.sent = sent ?? [];
+    this.unpacked = new Map();
+  }
+
+  get length() {
+    return this.sent.length;
+  }
+
+  /** The training step of each moment. */
+  get steps() {
+    return this.sent.map(({ step }) => step);
+  }
+
+  /** The training step of a moment, as of `marks`. */
+  step(moment) {
+    return this.sent[Math.min(moment, this.length - 1)]?.step;
+  }
+
+  /** {kind: [mark, …]} of a moment, the last where there are fewer; null for −1 and without film. */
+  marks(moment) {
+    const index = Math.min(moment, this.length - 1);
+    if (index < 0) return null;
+    if (!this.unpacked.has(index)) {
+      const { marks } = this.sent[index];
+      this.unpacked.set(index, Object.fromEntries(
+        Object.entries(marks).map(([kind, list]) => [kind, unpack(kind, list)]),
+      ));
+    }
+    return this.unpacked.get(index);
+  }
+}
