@@ -17,6 +17,14 @@ def test_images_are_scaled_and_sent_as_bytes():
     assert gallery.value == "a"
 
 
+def test_favourites_are_in_sight_and_long_titles_have_a_short_one():
+    gallery = Gallery({"a": "A", "b": "A long title"}, {}, favourites=["b"], short={"b": "Long"})
+    assert gallery.favourites == ["b"]
+    assert [tile["short"] for tile in gallery.tiles] == ["A", "Long"]
+    gallery.set_image("b", np.ones((2, 2)))
+    assert gallery.tiles[1]["short"] == "Long" and gallery.tiles[1]["title"] == "A long title"
+
+
 def test_images_can_be_replaced_and_taken_away():
     gallery = Gallery({"a": "A", "yours": "Yours"}, {}, value="yours")
     gallery.set_image("yours", np.ones((4, 4)))
@@ -38,6 +46,8 @@ def test_unknown_names_are_refused():
         Gallery({"a": "A", "b": "B"}, {"c": np.ones((2, 2))})
     with pytest.raises(ValueError, match="no 'c' here"):
         Gallery({"a": "A"}, {}, value="c")
+    with pytest.raises(ValueError, match="no 'c' here"):
+        Gallery({"a": "A"}, {}, favourites=["a", "c"])
     gallery = Gallery({"a": "A"}, {})
     with pytest.raises(ValueError, match="no 'c' here"):
         gallery.value = "c"

@@ -7,20 +7,60 @@ import time
 
 import pytest
 
+from flowviz.widgets.panel import draws
 from tests.widgets.demo_panel import Demo
 
 
 @pytest.fixture
 def panel():
-    made = Demo()
+    made = Demo(layers=4)
     yield made
     made.close()
 
 
-def test_first_refresh_names_everything(panel):
-    assert panel.refreshed == [frozenset(panel.settings.fields())]
-    assert panel.jobs.wait(2)
-    assert "4 layers" in panel.picture.value
+def waited(panel) -> None:
+    assert panel.jobs.wait(5)
+
+
+def test_first_everything_is_drawn_in_the_order_of_writing(panel):
+    assert panel.drawn == ["paint", "tell"]
+    assert panel.picture.text == "4 layers"
+    assert panel.header.words == "There are 4 layers."
+
+
+def test_a_method_is_called_for_what_it_draws_from_alone(panel):
+    panel.drawn.clear()
+    panel.update(rate=0.02)
+    waited(panel)
+    panel.update(seed=5)
+    waited(panel)
+    assert panel.drawn == ["tell"]
+    panel.update(layers=7, rate=0.03)
+    waited(panel)
+    assert panel.drawn == ["tell", "paint", "tell"]
+
+
+def test_drawing_from_what_is_no_setting_is_an_error_of_the_class():
+    with pytest.raises(TypeError, match=r"Wrong.draw draws from \['colour'\]"):
+
+        class Wrong(Demo):
+            @draws("colour")
+            def draw(self) -> None:
+                pass
+
+
+def test_made_without_settings_it_is_its_first_preset():
+    landed, told = Demo(), Demo(layers=4)
+    assert landed.state["layers"] == 9 and landed.header.preset == 0
+    assert landed.run.greets and not told.run.greets, "a given position is not played away"
+    assert told.state == Demo.State.defaults() and told.header.preset == -1
+    # A link of the defaults is not the link of a panel without settings.
+    assert told.link() == "target=ring"
+    assert landed.restore(told.link()) == [] and landed.state == told.state
+    assert landed.restore("") == [] and landed.state["layers"] == 9
+    assert told.python_line() == "flowviz.panels.make('demo', target='ring')"
+    landed.close()
+    told.close()
 
 
 def test_state_round_trips_through_dict_json_link_and_file(panel, tmp_path):
@@ -43,11 +83,6 @@ def test_assigning_a_state_puts_the_rest_back_to_default(panel):
     panel.state = {"rate": 0.01}
     assert panel.state["layers"] == 4
     assert panel.state["rate"] == 0.01
-
-
-def test_an_update_refreshes_once(panel):
-    panel.update(layers=7, rate=0.02)
-    assert panel.refreshed[1:] == [frozenset({"layers", "rate"})]
 
 
 def test_bad_state_is_refused_whole_and_said(panel):
@@ -80,7 +115,6 @@ def test_controls_follow_state_and_state_follows_controls(panel):
     assert slider.value == 9
     slider.value = 3
     assert panel.state["layers"] == 3
-    assert panel.refreshed[-1] == frozenset({"layers"})
     panel.controls["rate"].value = 0.03
     assert panel.state["rate"] == 0.03
 
@@ -97,7 +131,7 @@ def test_hide_by_python_by_link_and_later(panel):
     assert "fv-hidden" in hidden.controls["layers"]._dom_classes
     assert "fv-hidden" in hidden.controls["count"]._dom_classes
     assert "fv-hidden" not in hidden.controls["rate"]._dom_classes
-    assert hidden.link() == "hide=layers,count"
+    assert hidden.link() == "layers=9&hide=layers,count"
     panel.restore("hide=rate,layers")
     assert "fv-hidden" in panel.controls["rate"]._dom_classes
     panel.update(hide=[])
@@ -127,13 +161,25 @@ def test_preset_messages_from_the_page_are_checked(panel):
     assert panel.state["layers"] == 9
 
 
-def test_a_failing_refresh_is_told_and_the_panel_lives(panel, caplog):
+def test_a_failing_picture_is_told_until_the_next_succeeds(panel, caplog):
     panel.update(formula="1/0")
+    waited(panel)
     assert panel._message.text == "ZeroDivisionError: division by zero"
     assert "Traceback" in caplog.text
     panel.update(formula="x", layers=5)
-    assert panel.jobs.wait(2)
-    assert "5 layers" in panel.picture.value
+    waited(panel)
+    assert panel.picture.text == "5 layers"
+    assert panel._message.text == ""
+
+
+def test_goals_are_ticked_when_they_are_reached_and_stay_so(panel):
+    assert panel.goal_list.reached == []
+    panel.update(layers=12)
+    waited(panel)
+    assert panel.goal_list.reached == [0]
+    panel.update(layers=2)
+    waited(panel)
+    assert panel.goal_list.reached == [0]
 
 
 def test_job_starts_reports_and_stops(panel):
@@ -145,7 +191,7 @@ def test_job_starts_reports_and_stops(panel):
     assert panel.note.text.startswith("step ")
     panel.update(layers=6)  # the picture follows while the job runs
     time.sleep(0.2)
-    assert "6 layers" in panel.picture.value
+    assert panel.picture.text == "6 layers"
     assert panel.jobs.stop(wait=2)
     assert panel.note.text.startswith("stopped, step ")
 
@@ -155,22 +201,30 @@ def test_line_and_code_bring_the_state_back(panel):
     line = "flowviz.panels.make('demo', layers=6, hide=['seed'])"
     assert panel.python_line() == line
     assert panel.header.line == f"import flowviz; {line}"
-    panel.header.code_shown = True
-    assert line in panel.header.code
+    assert panel.header.query == "panel=demo&layers=6&hide=seed"
+    assert panel.code_view.code == "", "not written while nobody looks"
+    panel.code_view.seen = True
+    assert line in panel.code_view.code
     panel.update(layers=2)
-    assert "layers=2" in panel.header.code
+    assert "layers=2" in panel.code_view.code
 
 
-def test_presenting_marks_the_panel(panel):
+def test_presenting_is_a_setting_that_a_link_holds(panel):
     panel.header.presenting = True
     assert "fv-present" in panel.widget._dom_classes
-    panel.header.presenting = False
-    assert "fv-present" not in panel.widget._dom_classes
+    assert "present=1" in panel.link()
+    panel.restore("layers=4")
+    assert "fv-present" not in panel.widget._dom_classes and not panel.header.presenting
+
+
+def test_data_are_the_state_and_the_numbers(panel):
+    data = json.loads(panel.data())
+    assert data["state"] == panel.state
+    assert data["numbers"]["KL(p*‖p) (Forward: KL(p* ‖ p))"] == "0.042 ± 0.004"
 
 
 def test_displays_as_its_widget(panel):
-    bundle = panel._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    data, _ = panel._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.widget.model_id
 
 

@@ -3,6 +3,17 @@
 from flowviz.widgets.charts.bars import BarChart
 from flowviz.widgets.charts.chart import Chart
 from flowviz.widgets.charts.heatmap import Heatmap
-from flowviz.widgets.charts.loss import LossChart
+from flowviz.widgets.charts.line import Axis, Curve, LineChart, Points
+from flowviz.widgets.charts.loss import LossChart, Series
 
-__all__ = ["BarChart", "Chart", "Heatmap", "LossChart"]
+__all__ = [
+    "Axis",
+    "BarChart",
+    "Chart",
+    "Curve",
+    "Heatmap",
+    "LineChart",
+    "LossChart",
+    "Points",
+    "Series",
+]

@@ -3,90 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import traitlets
+from numpy.typing import ArrayLike
 
-from flowviz.widgets.charts.chart import Chart
-from flowviz.widgets.readouts import format_alike, format_number
-
-MOST_WRITTEN = 8
-"""The numbers of more bars than this would run into one another; they are in the tooltips."""
+from flowviz.widgets import esm
+from flowviz.widgets.charts.base import ChartBase, packed
+from flowviz.widgets.readouts import format_number
 
 
-class BarChart(Chart):
-    """Signed contributions one on top of the other, and their total at the end.
+class BarChart(ChartBase):
+    """Signed contributions, each from where the last one ended, and their sum.
 
-    For log|det| of layers: what expands has the colour of expansion, what contracts that of
-    contraction.
+    For log|det J| of layers: a layer that stretches is green, one that squeezes purple. With a
+    ``clock``, the name of a stage's, the waterfall fills as the stage goes through the layers:
+    the bar of the layer at hand is lit, those to come are faint, the sum is that of the layers
+    passed, and a press on a bar goes to its layer; no message is sent.
 
     Args:
-        label: what the chart shows.
+        label: what the chart shows, for those who do not see it.
         title: the line above it.
+        height: in CSS pixels, or 0 to fill the box that the chart is put into.
+        clock: as :attr:`flowviz.widgets.stage.Stage.clock`; "" for none: all the bars are full.
     """
 
-    def __init__(self, label: str, *, title: str = "", height: int = 220) -> None:
+    _esm = esm.module(Path(__file__).with_name("bars.js"))
+    title = traitlets.Unicode().tag(sync=True)
+    clock = traitlets.Unicode().tag(sync=True)
+    names: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    contributions = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, label: str, *, title: str = "", height: int = 220, clock: str = "") -> None:
         super().__init__(label, height=height)
-        self._what = label
-        self.title = title
+        self.title, self.clock = title, clock
         self.show_contributions([], [])
 
     def show_contributions(
-        self, names: Sequence[str], values: Sequence[float] | np.ndarray, *, upto: int | None = None
+        self,
+        names: Sequence[str],
+        values: ArrayLike,
+        *,
+        film: ArrayLike | None = None,
     ) -> None:
-        """Draw one bar for each name, and the total.
+        """Draw one bar for each name, and the sum.
 
         Args:
-            names: of the layers, in order.
-            values: their contributions.
-            upto: only the first so many count; the rest are drawn faint.
+            names: of the K layers, in order.
+            values: ``[K]``, their contributions; what is not finite is drawn as nothing.
+            film: ``[M, K]``, the contributions at each moment of a training's film, drawn while
+                the clock shows that moment.
 
         Raises:
-            ValueError: not as many names as values.
+            ValueError: not as many names as values, or as columns of the film.
         """
         given = np.asarray(values, dtype=np.float64)
         if given.shape != (len(names),):
             raise ValueError(f"{len(names)} names for values of shape {given.shape}")
-        count = len(names) if upto is None else max(0, min(upto, len(names)))
-        heights = np.nan_to_num(given, nan=0.0, posinf=0.0, neginf=0.0)
-        before = np.concatenate([[0.0], np.cumsum(heights)])
-        total = float(given[:count].sum())
-        colours = [
-            ("--fv-expand" if value > 0 else "--fv-contract") + ("" if i < count else "/0.25")
-            for i, value in enumerate(given)
-        ]
-        labels = [f"{i + 1}" for i in range(len(names))]
-        digits = 3 if len(names) < 6 else 2
-        bars = {
-            "type": "bar",
-            "x": [*labels, "Σ"],
-            "y": np.append(heights, total if np.isfinite(total) else 0.0),
-            "base": np.append(before[:-1], 0.0),
-            "marker": {"color": [*colours, "--fv-muted"], "line": {"width": 0}},
-            "text": format_alike((*given, total), digits),
-            "textposition": "outside" if len(names) <= MOST_WRITTEN else "none",
-            "textfont": {"size": 12 if len(names) < 6 else 11, "color": "--fv-ink"},
-            "constraintext": "none",
-            "cliponaxis": False,
-            "customdata": [*names, "sum"],
-            "hovertemplate": "%{customdata}: %{text}<extra></extra>",
-        }
-        ends = np.concatenate([before, [0.0, total if np.isfinite(total) else 0.0]])
-        low, high = float(ends.min()), float(ends.max())
-        room = 0.16 * (high - low) or 1.0
-        layout: dict[str, Any] = {
-            "bargap": 0.35,
-            "xaxis": {"type": "category", "showgrid": False},
-            "yaxis": {
-                "range": [low - (room if low < 0 else 0), high + (room if high > 0 else 0)],
-                "zeroline": True,
-                "zerolinecolor": "--fv-muted",
-                "nticks": 5,
-            },
-        }
-        if self.title:
-            layout["title"] = {"text": self.title, "y": 1, "yanchor": "top", "pad": {"t": 4}}
-            layout["margin"] = {"t": 30}
+        moments = np.asarray(np.zeros((0, len(names))) if film is None else film, dtype=np.float64)
+        if moments.ndim != 2 or moments.shape[1] != len(names):
+            raise ValueError(f"{len(names)} names for a film of shape {moments.shape}")
         said = ", ".join(f"{n} {format_number(v)}" for n, v in zip(names, given, strict=True))
-        end = f"; sum {format_number(total)}" if len(names) else "nothing yet"
-        self.show([bars] if len(names) else [], layout, label=f"{self._what}: {said}{end}")
+        end = f"; sum {format_number(float(given.sum()))}" if len(names) else "nothing yet"
+        self.values, self.film = given, moments
+        with self.hold_sync():
+            self.names = list(names)
+            # The present in the first row.
+            self.contributions = packed(np.vstack([given[None], moments]), "contributions")
+            self.label = f"{self.what}: {said}{end}"

@@ -6,17 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 
 from flowviz.widgets import esm
-from flowviz.widgets.charts import bundle
-
-_HERE = Path(__file__).parent
+from flowviz.widgets.charts.base import ChartBase, packed
 
 
-class Chart(anywidget.AnyWidget):
+class Chart(ChartBase):
     """One figure for the chart's lifetime; :meth:`show` changes it in place.
 
     It speaks plotly.js's own language: ``traces`` and ``layout`` are what
@@ -29,21 +26,13 @@ class Chart(anywidget.AnyWidget):
     >>> chart.show([{"type": "scatter", "mode": "lines", "x": x, "y": x**2}])
 
     Args:
-        label: what the chart shows, for those who do not see it.
-        height: in CSS pixels; the width is what there is.
+        label, height: as for every chart.
     """
 
-    _esm = esm.module(_HERE / "chart.js")
-    _css = (_HERE / "chart.css").read_text(encoding="utf-8")
-    label = traitlets.Unicode().tag(sync=True)
-    height = traitlets.Int(240, min=40, max=4_000).tag(sync=True)
+    _esm = esm.module(Path(__file__).with_name("chart.js"))
     traces: Any = traitlets.List().tag(sync=True)
     arrays = traitlets.Dict().tag(sync=True)
     figure_layout = traitlets.Dict().tag(sync=True)
-
-    def __init__(self, label: str, *, height: int = 240) -> None:
-        super().__init__(label=label, height=height)
-        self.on_msg(self._send_plotly)
 
     def show(
         self,
@@ -72,10 +61,23 @@ class Chart(anywidget.AnyWidget):
             if label is not None:
                 self.label = label
 
-    def _send_plotly(self, _: Any, content: Any, __: Any) -> None:
-        """Answer the first chart of a page on which no server serves plotly.js."""
-        if isinstance(content, dict) and content.get("kind") == "plotly":
-            self.send({"kind": "plotly"}, buffers=[bundle.packed()])
+    def show_words(self, words: str) -> None:
+        """Show words in the place of the figure: that nothing has been measured yet, say."""
+        note = {
+            "text": words.replace("\n", "<br>"),
+            "font": {"color": "--fv-muted"},
+            "showarrow": False,
+            "x": 0.5,
+            "y": 0.5,
+            "xref": "paper",
+            "yref": "paper",
+        }
+        unseen = {"visible": False, "range": [0, 1]}
+        self.show(
+            [],
+            {"annotations": [note], "xaxis": unseen, "yaxis": unseen},
+            label=f"{self.what}: {' '.join(words.split())}",
+        )
 
 
 def _without_arrays(part: Mapping[str, Any], path: str, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -86,17 +88,7 @@ def _without_arrays(part: Mapping[str, Any], path: str, arrays: dict[str, Any]) 
         if isinstance(value, Mapping):
             plain[name] = _without_arrays(value, here, arrays)
         elif isinstance(value, np.ndarray):
-            arrays[here] = _pack(value, here)
+            arrays[here] = packed(value, here)
         else:
             plain[name] = value
     return plain
-
-
-def _pack(array: np.ndarray, path: str) -> dict[str, Any]:
-    if array.ndim not in (1, 2):
-        raise ValueError(f"{path} has shape {array.shape}: arrays have one or two dimensions")
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{path} is of type {array.dtype}: arrays hold numbers; use a list")
-    dtype = "float32" if array.dtype.kind == "f" else "int32"
-    data = np.ascontiguousarray(array, dtype=dtype)
-    return {"dtype": dtype, "shape": list(data.shape), "data": data.tobytes()}

@@ -1,6 +1,8 @@
 // From what Python sends to what plotly.js draws: arrays put in, tokens turned into colours, and
 // the family look under the chart's own layout. Pure functions.
 
+import { lines } from "./text.js";
+
 const ARRAYS = { float32: Float32Array, int32: Int32Array };
 
 /** A typed array over the bytes of `packed`, by rows if it has two dimensions. */
@@ -53,6 +55,21 @@ export function merged(under, over) {
   return made;
 }
 
+const TITLE = 13;
+
+/** `layout` with its title in lines that its width has room for, and their height above the plot. */
+export function titled(layout, width, widthOf) {
+  const text = layout.title?.text;
+  if (!text) return layout;
+  const broken = lines(text, TITLE, width - 4, widthOf);
+  return {
+    ...layout,
+    // plotly centres the lines on where a single one would be.
+    title: { ...layout.title, text: broken.join("<br>"), pad: { t: 4 + 9 * (broken.length - 1) } },
+    margin: { ...layout.margin, t: (layout.margin?.t ?? 12) + 18 * broken.length },
+  };
+}
+
 /** The family look, with the chart's own `layout` on top; still in tokens. */
 export function styled(layout, font) {
   const axis = {
@@ -81,7 +98,11 @@ export function styled(layout, font) {
       bordercolor: "--fv-line",
       font: { family: font, size: 13, color: "--fv-ink" },
     },
-    title: { font: { size: 13, color: "--fv-muted" }, x: 0, xref: "container", xanchor: "left" },
+    title: {
+      font: { size: TITLE, color: "--fv-muted" },
+      x: 0, xref: "container", xanchor: "left",
+      y: 1, yanchor: "top", pad: { t: 4 },
+    },
     xaxis: axis,
     yaxis: axis,
   };

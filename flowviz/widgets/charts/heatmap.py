@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flowviz.widgets import esm
 from flowviz.widgets.charts.chart import Chart
 from flowviz.widgets.readouts import format_number
 
 MOST_NUMBERS = 8
-"""Larger matrices are drawn without the numbers in their cells."""
+"""Of larger matrices the numbers are in the tooltips alone."""
 
 
 class Heatmap(Chart):
-    """A matrix, such as a Jacobian: orange above zero, blue below, by magnitude.
+    """A matrix, such as a Jacobian: the darker a cell, the larger the entry in absolute value.
+
+    The sign is in the number; signs of entries have no colour, for a pair of colours already
+    means squeezing and stretching.
 
     Args:
         label: what the matrix is.
         rows, columns: their names; without them, numbers from 1.
     """
+
+    _esm = esm.module(Path(__file__).with_name("heatmap.js"))
 
     def __init__(
         self,
@@ -31,7 +38,6 @@ class Heatmap(Chart):
         height: int = 240,
     ) -> None:
         super().__init__(label, height=height)
-        self._what = label
         self._rows, self._columns = rows, columns
         self.show_matrix(np.zeros((0, 0)))
 
@@ -52,22 +58,23 @@ class Heatmap(Chart):
         empty = np.zeros(given.shape, dtype=bool) if zeros is None else np.asarray(zeros, bool)
         if empty.shape != given.shape:
             raise ValueError(f"zeros has shape {empty.shape}, the matrix {given.shape}")
+        self.matrix, self.zeros = given, empty
         finite = given[np.isfinite(given) & ~empty]
         top = max(float(np.abs(finite).max()) if finite.size else 0.0, 1e-12)
         cells: dict[str, Any] = {
             "type": "heatmap",
-            "z": np.where(empty, np.nan, given),
-            "zmin": -top,
+            "z": np.where(empty, np.nan, np.abs(given)),
+            "zmin": 0,
             "zmax": top,
-            "colorscale": [[0, "--fv-contract"], [0.5, "--fv-neutral"], [1, "--fv-expand"]],
             "showscale": False,
             "xgap": 3,
             "ygap": 3,
-            "hovertemplate": "%{z:.4~g}<extra></extra>",
+            "customdata": [[format_number(value) for value in row] for row in given],
+            "hovertemplate": "%{customdata}<extra></extra>",
         }
         traces = [cells]
         if 0 < max(given.shape, default=0) <= MOST_NUMBERS:
-            traces.append(self._numbers(given, empty, top))
+            traces.append(_numbers(given, empty))
         rows, columns = given.shape
         layout: dict[str, Any] = {
             "xaxis": _axis(self._columns, columns) | {"side": "top", "constrain": "domain"},
@@ -79,32 +86,26 @@ class Heatmap(Chart):
             for r in range(min(rows, MOST_NUMBERS))
         )
         self.show(
-            traces if given.size else [], layout, label=f"{self._what}: {text or 'nothing yet'}"
+            traces if given.size else [], layout, label=f"{self.what}: {text or 'nothing yet'}"
         )
 
-    @staticmethod
-    def _numbers(matrix: np.ndarray, empty: np.ndarray, top: float) -> dict[str, Any]:
-        rows, columns = np.indices(matrix.shape)
-        # ink reads better on all but nearly full colours
-        strong = (np.abs(matrix) > 0.85 * top) & ~empty
-        return {
-            "type": "scatter",
-            "mode": "text",
-            "x": columns.ravel().astype(np.int32),
-            "y": rows.ravel().astype(np.int32),
-            "text": [
-                "0" if zero else format_number(value)
-                for value, zero in zip(matrix.ravel(), empty.ravel(), strict=True)
-            ],
-            "textfont": {
-                "size": 13,
-                "color": [
-                    "--fv-muted" if zero else "--fv-on-data" if on else "--fv-ink"
-                    for zero, on in zip(empty.ravel(), strong.ravel(), strict=True)
-                ],
-            },
-            "hoverinfo": "skip",
-        }
+
+def _numbers(matrix: np.ndarray, empty: np.ndarray) -> dict[str, Any]:
+    """The numbers in the cells; the page writes as many digits as fit."""
+    rows, columns = np.indices(matrix.shape)
+    zeros = empty.ravel().tolist()
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": columns.ravel().astype(np.int32),
+        "y": rows.ravel().astype(np.int32),
+        "customdata": np.where(empty, 0.0, matrix).ravel(),
+        "textfont": {
+            "size": 13,
+            "color": ["--fv-muted" if zero else "--fv-ink" for zero in zeros],
+        },
+        "hoverinfo": "skip",
+    }
 
 
 def _axis(names: Sequence[str] | None, count: int) -> dict[str, Any]:
@@ -113,5 +114,5 @@ def _axis(names: Sequence[str] | None, count: int) -> dict[str, Any]:
         "showgrid": False,
         "tickmode": "array",
         "tickvals": list(range(count)),
-        "ticktext": texts[:count] if count <= 2 * MOST_NUMBERS else [""] * count,
+        "ticktext": texts[:count],
     }

@@ -1,4 +1,5 @@
-// plotly.js, once for a page: from the server's URL where there is one, else from the kernel.
+// plotly.js, once for a page: from the server's URL where there is one, else from the kernel; and
+// not before the page has shown its stages, for it takes a second to fetch and to run.
 
 const KEY = "__flowvizPlotly";
 
@@ -11,7 +12,24 @@ export function loadPlotly(ask) {
   return globalThis[KEY];
 }
 
+/** A page that is never idle has its charts after so many milliseconds all the same. */
+const PATIENCE = 1500;
+
+/**
+ * Resolves when the stages of the page have had the time to draw: two frames on, where there is a
+ * stage, once the page is idle.
+ */
+export function afterThePictures({ requestAnimationFrame, requestIdleCallback, setTimeout, document }) {
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const idle = () => new Promise((resolve) => {
+    if (requestIdleCallback) requestIdleCallback(resolve, { timeout: PATIENCE });
+    else setTimeout(resolve, PATIENCE / 5); // Safari
+  });
+  return frame().then(frame).then(() => document.querySelector(".fv-stage") && idle());
+}
+
 async function load(ask) {
+  await afterThePictures(globalThis);
   const url = bundleUrl(document.getElementById("jupyter-config-data")?.textContent);
   if (url) {
     try {

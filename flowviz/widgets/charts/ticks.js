@@ -1,0 +1,56 @@
+// Ticks and names that fit the size at which an axis is drawn.
+
+/** How many ticks an axis of so many pixels has room for. */
+export function room(length, each, most) {
+  return Math.max(3, Math.min(most, Math.floor(length / each)));
+}
+
+/** Ticks between two powers of ten: at 1, 2, 5 or 1, 3 of each decade, or at every k-th power. */
+export function logTicks([low, high], most) {
+  const inside = (value) => value >= low - 1e-9 && value <= high + 1e-9;
+  const decades = [];
+  for (let d = Math.floor(low); d <= Math.ceil(high); d++) decades.push(d);
+  for (const digits of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]) {
+    const values = decades.flatMap((d) => digits.map((digit) => Number(`${digit}e${d}`)));
+    const shown = values.filter((value) => inside(Math.log10(value)));
+    if (shown.length <= most) return shown;
+  }
+  const powers = decades.filter(inside);
+  const stride = Math.ceil(powers.length / most);
+  return powers.filter((d) => d % stride === 0).map((d) => Number(`1e${d}`));
+}
+
+/** The d3 format in which neighbouring ticks of a linear axis differ. */
+export function tickFormat([low, high]) {
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const digits = Math.max(3, Math.ceil(Math.log10(size / (high - low || 1))) + 2);
+  return size >= 1e6 || size < 1e-3 ? `.${digits}~g` : `,.${digits}~r`;
+}
+
+/** An axis with the ticks that its length has room for; ticks of its own stay. */
+export function withTicks(axis, length, each, most) {
+  const { range } = axis;
+  if (!range || axis.tickvals) return axis;
+  const count = room(length, each, most);
+  if (axis.type === "log") {
+    const tickvals = logTicks(range, count);
+    const ticktext = tickvals.map((value) => value.toLocaleString("en", { maximumSignificantDigits: 2 }));
+    return { tickmode: "array", tickvals, ticktext, ...axis };
+  }
+  return { nticks: count, tickformat: tickFormat(range), ...axis };
+}
+
+/** Heights in the order given, moved as little as keeps them `gap` apart and between 0 and `top`. */
+export function apart(heights, gap, top) {
+  const order = heights.map((_, i) => i).sort((a, b) => heights[a] - heights[b]);
+  const moved = heights.map((height) => Math.min(Math.max(height, 0), top));
+  for (let i = 1; i < order.length; i++) {
+    moved[order[i]] = Math.max(moved[order[i]], moved[order[i - 1]] + gap);
+  }
+  let limit = top;
+  for (const i of order.reverse()) {
+    moved[i] = Math.min(moved[i], limit);
+    limit = moved[i] - gap;
+  }
+  return moved;
+}
