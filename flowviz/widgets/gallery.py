@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ _HERE = Path(__file__).parent
 
 
 class Gallery(anywidget.AnyWidget):
-    """A radio group of thumbnails, four in a row; ``value`` is the name of the one chosen.
+    """A radio group of named thumbnails; ``value`` is the name of the one chosen.
+
+    Of many only the favourites are in sight, and the chosen one; a last tile opens all of them.
 
     >>> gallery = Gallery({"ring": "Ring", "yours": "Yours"}, {"ring": density}, label="Target")
     >>> controls.bind("target", gallery)
@@ -27,6 +29,8 @@ class Gallery(anywidget.AnyWidget):
             to the accent, each by its own maximum. A name without an image shows its title.
         value: the name chosen at first; without it, the first.
         label: what is chosen.
+        favourites: at most five names that are always in sight; without them, all are.
+        short: what is written under a tile where the title is too long for it.
 
     Raises:
         ValueError: an image that is no finite, non-negative matrix, or that has an unknown name.
@@ -35,6 +39,7 @@ class Gallery(anywidget.AnyWidget):
     _esm = esm.module(_HERE / "gallery.js")
     description = traitlets.Unicode().tag(sync=True)
     tiles: Any = traitlets.List().tag(sync=True)
+    favourites: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     value: Any = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -44,19 +49,30 @@ class Gallery(anywidget.AnyWidget):
         *,
         value: str | None = None,
         label: str = "",
+        favourites: Sequence[str] = (),
+        short: Mapping[str, str] | None = None,
     ) -> None:
         self._titles = dict(options)
-        for name in images:
+        for name in (*images, *favourites):
             self._known(name)
         tiles = [_tile(name, title, images.get(name)) for name, title in options.items()]
+        for tile in tiles:
+            tile["short"] = (short or {}).get(tile["name"], tile["title"])
         first = next(iter(options), "")
-        super().__init__(description=label, tiles=tiles, value=first if value is None else value)
+        super().__init__(
+            description=label,
+            tiles=tiles,
+            favourites=list(favourites),
+            value=first if value is None else value,
+        )
 
     def set_image(self, name: str, image: Any) -> None:
         """Replace one thumbnail; None takes it away. Errors as for the constructor."""
         self._known(name)
         new = _tile(name, self._titles[name], image)
-        self.tiles = [new if tile["name"] == name else tile for tile in self.tiles]
+        self.tiles = [
+            {**new, "short": tile["short"]} if tile["name"] == name else tile for tile in self.tiles
+        ]
 
     def _known(self, name: str) -> None:
         if name not in self._titles:

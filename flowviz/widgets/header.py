@@ -1,4 +1,4 @@
-"""A panel's head: title, two sentences, presets, and the tools that act on the whole panel."""
+"""A panel's head: its title, its presets, what is seen in two sentences, and the menu of it all."""
 
 from __future__ import annotations
 
@@ -11,22 +11,52 @@ import traitlets
 
 from flowviz.widgets import esm
 
+_HERE = Path(__file__).parent
+
+STYLES = (
+    "tokens.css",
+    "panel.css",
+    "run_bar.css",
+    "tabs.css",
+    "code_view.css",
+    "panel/goals.css",
+    "panel/screen.css",
+)
+"""The style sheets of a panel, the last of which fits the others to the window."""
+
 
 class Header(anywidget.AnyWidget):
-    """Title, summary, preset chips, Show code, Copy line and Present.
+    """One line with the title, the preset chips, Present and the ⋯ menu; the sentences under it.
 
-    Copying happens in the page, so ``line`` always holds what is to be copied. ``code`` need be
-    up to date only while ``code_shown``.
+    Pictures and pages are saved, and links copied, by the page itself; data are asked for from
+    Python.
+
+    Attributes:
+        summary: what the panel shows, the same for every state.
+        words: what is seen now.
+        invitation: what to do first; "" once something was done.
+        preset: the index of the preset in force, −1 for none.
+        line, query: Python and link that bring the state back.
+        stages: the keys of the pictures' stages, in their order.
+        voices: whose pictures they are, where they have voices.
+        file: the name, without ending, of what is saved.
     """
 
-    _esm = esm.module(Path(__file__).parent / "header.js")
+    _esm = esm.module(_HERE / "header.js")
+    _css = "\n".join(  # the whole panel's: every panel has one head
+        (_HERE / name).read_text(encoding="utf-8") for name in STYLES
+    )
     title = traitlets.Unicode().tag(sync=True)
     summary = traitlets.Unicode().tag(sync=True)
-    presets = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    preset = traitlets.Int(-1, help="index of the preset in force, -1 for none").tag(sync=True)
+    words = traitlets.Unicode().tag(sync=True)
+    invitation = traitlets.Unicode().tag(sync=True)
+    presets: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    preset = traitlets.Int(-1).tag(sync=True)
     line = traitlets.Unicode().tag(sync=True)
-    code = traitlets.Unicode().tag(sync=True)
-    code_shown = traitlets.Bool(False).tag(sync=True)
+    query = traitlets.Unicode().tag(sync=True)
+    stages: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    voices: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    file = traitlets.Unicode("flowviz").tag(sync=True)
     presenting = traitlets.Bool(False).tag(sync=True)
 
     def on_preset(self, listener: Callable[[int], None]) -> None:
@@ -37,5 +67,23 @@ class Header(anywidget.AnyWidget):
                 index = content.get("index")
                 if isinstance(index, int) and 0 <= index < len(self.presets):
                     listener(index)
+
+        self.on_msg(receive)
+
+    def on_data(self, make: Callable[[], str]) -> None:
+        """Let the menu save what ``make`` returns, a JSON text."""
+
+        def receive(_: Any, content: Any, __: Any) -> None:
+            if isinstance(content, dict) and content.get("kind") == "data":
+                self.send({"kind": "data", "text": make()})
+
+        self.on_msg(receive)
+
+    def on_code(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` when the menu's "Show code" is chosen."""
+
+        def receive(_: Any, content: Any, __: Any) -> None:
+            if isinstance(content, dict) and content.get("kind") == "code":
+                listener()
 
         self.on_msg(receive)

@@ -19,6 +19,8 @@ def card(
     Args:
         title: what the card shows, in the colour of ``voice`` if there is one.
         subtitle: the line under it: what that means.
+
+    The card's ``card_title`` is its title.
     """
     head = []
     if title:
@@ -27,7 +29,9 @@ def card(
         if subtitle:
             text += f'<p class="fv-card-subtitle">{escape(subtitle)}</p>'
         head.append(widgets.HTML(text))
-    return classed(widgets.VBox([*head, *children]), "fv-card")
+    made = classed(widgets.VBox([*head, *children]), "fv-card")
+    made.card_title = title
+    return made
 
 
 def row(*children: widgets.Widget) -> widgets.HBox:
@@ -38,11 +42,6 @@ def row(*children: widgets.Widget) -> widgets.HBox:
 def stack(*children: widgets.Widget) -> widgets.VBox:
     """One under the other."""
     return classed(widgets.VBox(list(children)), "fv-stack")
-
-
-def pictures(*children: widgets.Widget) -> widgets.HBox:
-    """Equal columns that fill the width; one under the other where it is narrow."""
-    return classed(widgets.HBox(list(children)), "fv-pictures")
 
 
 def folded(title: str, *children: widgets.Widget) -> widgets.Accordion:

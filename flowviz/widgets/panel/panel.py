@@ -1,0 +1,395 @@
+"""The base of every panel: declared state, links, presets, goals, messages, jobs, one screen."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import ipywidgets as widgets
+
+from flowviz.widgets import signature
+from flowviz.widgets.code_view import CodeView
+from flowviz.widgets.controls import Controls
+from flowviz.widgets.header import Header
+from flowviz.widgets.headless import without_comms
+from flowviz.widgets.jobs import JobRunner, in_words
+from flowviz.widgets.layout import classed
+from flowviz.widgets.panel import cells, drawing, twin
+from flowviz.widgets.panel.goals import Goal, GoalList
+from flowviz.widgets.panel.screen import Screen, body
+from flowviz.widgets.readouts import Kind, Message, Readout
+from flowviz.widgets.state import PanelState
+from flowviz.widgets.tabs import Tabs
+
+log = logging.getLogger(__name__)
+
+
+class Part(Protocol):
+    """A piece that several panels are made of, such as the training."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the settings say all there is to say of it: false while it runs."""
+
+    def follow(self, changed: frozenset[str]) -> None:
+        """Follow the settings, before anything is drawn."""
+
+    def begin(self) -> None:
+        """Start what the settings ask for and what takes its time."""
+
+
+class Panel:
+    """A panel: subclasses declare their state, make their screen, and say what is drawn.
+
+    A subclass sets ``State``, ``presets`` and ``goals``, makes its widgets in :meth:`build`, and
+    draws in methods that say what they draw from (:func:`~flowviz.widgets.panel.draws`). Title,
+    summary and group are the registry's. Work that takes longer than a moment goes through
+    ``self.jobs``.
+
+    A subclass's signature and docstring list its settings, which are its keyword arguments; those
+    not given have their defaults. Made without any it opens at its first preset.
+
+    Raises:
+        TypeError: a setting without its name.
+        ValueError: an unknown setting or a value that is not allowed.
+    """
+
+    __signature__: ClassVar[inspect.Signature]
+
+    name: ClassVar[str] = "panel"
+    title: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    group: ClassVar[str] = ""
+    invitation: ClassVar[str] = ""
+    """What to do first, said until something is done."""
+    State: ClassVar[type[PanelState]] = PanelState
+    presets: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = ()
+    goals: ClassVar[Sequence[Goal]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__signature__ = signature.signature(cls.State)
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{signature.in_words(cls.State)}"
+        for method, settings in drawing.declared(cls):
+            unknown = sorted(settings - set(cls.State.fields()))
+            if unknown:
+                raise TypeError(f"{cls.__name__}.{method} draws from {unknown}: no such settings")
+
+    def __init__(self, *nameless: object, hide: str | Iterable[str] = (), **state: Any) -> None:
+        if nameless:
+            raise TypeError(signature.by_name(type(self).__name__, self.State, nameless[0]))
+        without_comms()
+        hide = hide if isinstance(hide, str) else list(hide)
+        self.settings: Any = self.State(hide=hide, **state)
+        landing = self.presets and not set(state) - set(PanelState.VIEW)
+        if landing:
+            self.settings.update(self.presets[0][1])
+        self._cell = cells.begin(self)
+        self.jobs = JobRunner(on_error=self.fail)
+        self.controls = Controls(self.settings, on_error=self.refuse)
+        self.parts: list[Part] = []
+        """What follows the settings before anything is drawn; :meth:`build` fills it."""
+        self.header = Header(
+            title=self.title, summary=self.summary, presets=[label for label, _ in self.presets]
+        )
+        self._message = Message()
+        self._refusal = self._failure = ""
+        self._noted: frozenset[str] = frozenset()
+        self.screen = self.build()
+        self._drawings = [
+            (getattr(self, method), settings) for method, settings in drawing.declared(type(self))
+        ]
+        self._later = [
+            (self.jobs.latest(lambda draw=draw: self._draw([draw])), settings)
+            for draw, settings in self._drawings
+        ]
+        self.widget = self._lay_out()
+        self.settings.on_change(self._changed)
+        self._listen()
+        # Who comes with a state, from a link or in a lesson, finds it as it is.
+        self.header.invitation = self.invitation if landing else ""
+        self.screen.run.greets = bool(landing)
+        everything = frozenset(self.settings.fields())
+        for part in self.parts:
+            part.follow(everything)
+        self.redraw()
+        for part in self.parts:
+            part.begin()
+        self._present()
+
+    # ---- for subclasses ------------------------------------------------------------------------
+
+    def build(self) -> Screen:
+        """Make the widgets, once."""
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """What is seen now, in a sentence; it follows the state."""
+        return ""
+
+    def file_name(self) -> str:
+        """What is saved is called so: panel, target, flow."""
+        named = (getattr(self.settings, name, "") for name in ("target", "flow"))
+        return "-".join([self.name, *(name for name in named if name)]).replace("_", "-")
+
+    def code(self) -> str:
+        """A few lines of flowviz that make what is seen."""
+        return f"import flowviz\n\n{self.python_line()}"
+
+    def redraw(self) -> None:
+        """Draw everything, here and now."""
+        self._draw([draw for draw, _ in self._drawings])
+
+    # ---- state ---------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The panel's state as a plain dict.
+
+        Assigning one puts the panel into that state; what it leaves out gets its default. A bad
+        one raises ValueError, shows the message in the panel and changes nothing.
+        """
+        return self.settings.to_dict()
+
+    @state.setter
+    def state(self, values: Mapping[str, Any]) -> None:
+        self._take(lambda: self.settings.replace(values))
+
+    def update(self, **values: Any) -> None:
+        """Change the named settings, all or none; errors as for :attr:`state`."""
+        self._take(lambda: self.settings.update(values))
+
+    def note(self, **values: Any) -> None:
+        """Write into the settings what is drawn already: links follow, nothing is drawn for it."""
+        outer, self._noted = self._noted, frozenset(values)
+        try:
+            self.settings.update(values)
+        finally:
+            self._noted = outer
+
+    def apply_preset(self, index: int) -> None:
+        """Put the panel into a preset's state; what is hidden or presented stays so."""
+        kept = {name: getattr(self.settings, name) for name in PanelState.VIEW}
+        self.settings.replace({**self.presets[index][1], **kept})
+        self._message.clear()
+
+    def link(self) -> str:
+        """The state as a query string; it names some setting also where all have their defaults.
+
+        (Without any, a link opens the panel at its first preset.)
+        """
+        query = self.settings.to_query()
+        return query or (self.settings.some_query() if self._bare_is_a_preset() else "")
+
+    def restore(self, query: str, *, ignore: Iterable[str] = ()) -> list[str]:
+        """Take the state of a link. Never raises for what the link holds.
+
+        What is bad in it gets its default, and the panel says so.
+
+        Args:
+            query: as :meth:`link` makes it.
+            ignore: names in the query that are not the panel's.
+
+        Returns:
+            The messages shown.
+        """
+        values, messages = self.settings.from_query(query, ignore=ignore)
+        if set(values) - set(PanelState.VIEW) or not self.presets:
+            self.settings.replace(values)
+        else:
+            self.settings.replace({**self.presets[0][1], **values})
+        if messages:
+            self.message("Not everything in the link was usable: " + "; ".join(messages), "error")
+        return messages
+
+    def python_line(self) -> str:
+        """The line of Python that makes this panel in its present state."""
+        changes = self.settings.changes()
+        if not set(changes) - set(PanelState.VIEW) and self._bare_is_a_preset():
+            first = next(iter(self.settings.fields()))
+            changes = {first: self.settings.to_dict()[first], **changes}
+        arguments = [f"{name}={value!r}" for name, value in changes.items()]
+        return f"flowviz.panels.make({', '.join([repr(self.name), *arguments])})"
+
+    def to_json(self) -> str:
+        return self.settings.to_json()
+
+    def from_json(self, text: str) -> None:
+        """Take the state written in ``text``; errors as for :attr:`state`."""
+        self._take(lambda: self.settings.replace(self.settings.from_json(text)))
+
+    def save(self, path: str | Path) -> None:
+        """Write the state to a JSON file."""
+        self.settings.save(path)
+
+    def load(self, path: str | Path) -> None:
+        """Take the state of a JSON file; errors as for :attr:`state`."""
+        self._take(lambda: self.settings.load(path))
+
+    def _take(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except (ValueError, TypeError, OSError) as error:
+            self.message(str(error), "error")
+            raise
+
+    def _bare_is_a_preset(self) -> bool:
+        return bool(self.presets) and bool(self.presets[0][1])
+
+    # ---- what the user sees --------------------------------------------------------------------
+
+    def message(self, text: str, kind: Kind = "info") -> None:
+        """Show ``text`` in the panel until it is dismissed; an empty text takes it away."""
+        if text:
+            self._message.show(text, kind)
+        else:
+            self._message.clear()
+
+    def refuse(self, error: Exception) -> None:
+        """Say why a control's value was not taken, until some value is."""
+        self.fail(error)
+        self._refusal = self._message.text
+
+    def fail(self, error: Exception) -> None:
+        """Show an exception in words: ours as they are, others with their type."""
+        self.message(str(error) if type(error) is ValueError else in_words(error), "error")
+
+    def numbers(self) -> dict[str, str]:
+        """The read-outs as they are written: their names and texts."""
+        return {
+            f"{one.name} ({where})" if where else one.name: f"{one.text} {one.unit}".strip()
+            for where, one in _readouts(self.widget)
+        }
+
+    def data(self) -> str:
+        """State, sentence and numbers as a JSON text."""
+        parts = {"panel": self.name, "state": self.state, "seen": self.words()}
+        return json.dumps({**parts, "numbers": self.numbers()}, ensure_ascii=False, indent=1)
+
+    def close(self) -> None:
+        """Stop the panel's jobs and close its widgets."""
+        cells.end(self._cell, self)
+        self.jobs.close()
+        self.jobs.wait(timeout=2)
+        close_all(self.widget)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return twin.bundle(self, **kwargs)
+
+    # ---- drawing -------------------------------------------------------------------------------
+
+    def _draw(self, methods: Sequence[Callable[[], None]]) -> None:
+        try:
+            for method in methods:
+                method()
+        except Exception as error:
+            log.error("drawing %s", self.name, exc_info=error)
+            self.fail(error)
+            self._failure = self._message.text
+            return
+        if self._failure and self._message.text == self._failure:
+            self._message.clear()
+        self._failure = ""
+        self._describe()
+        self.goal_list.check(self)
+
+    def _changed(self, changed: frozenset[str]) -> None:
+        if self._refusal and self._message.text == self._refusal:
+            self._message.clear()
+        self._refusal = ""
+        self.header.invitation = ""
+        if changed & set(PanelState.VIEW):
+            self._present()
+        for part in self.parts:
+            part.follow(changed)
+        self._describe()
+        for later, settings in self._later:
+            if settings & (changed - self._noted):
+                later()
+        for part in self.parts:
+            part.begin()
+
+    def _describe(self) -> None:
+        """Bring the head up to date: the sentence, the ways back here, the preset in force."""
+        with self.header.hold_sync():
+            self.header.line = f"import flowviz; {self.python_line()}"
+            self.header.query = "&".join(filter(None, (f"panel={self.name}", self.link())))
+            self.header.preset = self._preset()
+            self.header.file = self.file_name()
+            self.header.words = self.words()
+        self.code_view.refresh()
+
+    def _preset(self) -> int:
+        """The preset whose state this is, its training included."""
+        if not all(part.settled for part in self.parts):
+            return -1
+        here = self.settings.comparable(self.settings.to_dict())
+        for index, (_, values) in enumerate(self.presets):
+            if here == self.settings.comparable(
+                {**self.settings.defaults(), **_plain(self, values)}
+            ):
+                return index
+        return -1
+
+    # ---- the screen ----------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        self.header.on_preset(self.apply_preset)
+        self.header.on_data(self.data)
+        self.header.on_code(lambda: self.tabs.turn_to("Code"))
+        self.header.observe(
+            lambda change: self.settings.update({"present": change["new"]}), names=["presenting"]
+        )
+
+    def _present(self) -> None:
+        """Follow the settings that say how the panel is shown, and not what."""
+        settings = self.settings
+        self.header.presenting = settings.present
+        for name, on in (("fv-present", settings.present), ("fv-compact", settings.compact)):
+            (self.widget.add_class if on else self.widget.remove_class)(name)
+        self.goal_list.asked = settings.goal
+        if settings.goal and "goals" not in settings.hide:
+            self.tabs.turn_to("Goals")
+
+    def _lay_out(self) -> widgets.VBox:
+        self.code_view = CodeView(self.code)
+        self.goal_list = GoalList(self.name, self.goals)
+        contents = {**self.screen.tabs, "Code": self.code_view}
+        if self.goals and "goals" not in self.settings.hide:
+            contents = {"Goals": self.goal_list, **contents}
+        self.tabs = Tabs(contents, first="Choose")
+        self.header.stages = [stage.key for stage in self.screen.stages]
+        self.header.voices = list(self.screen.voices)
+        root = widgets.VBox(
+            [self.header, self._message, body(self.screen, self.tabs), self.screen.run]
+        )
+        return classed(root, "fv", "fv-panel")
+
+
+def _plain(panel: Panel, values: Mapping[str, Any]) -> dict[str, Any]:
+    fields = panel.settings.fields()
+    return {n: fields[n].plain(v) for n, v in panel.settings.check(values).items()}
+
+
+def _readouts(widget: widgets.Widget, where: str = "") -> Iterable[tuple[str, Readout]]:
+    """The read-outs in a widget, each with the title of the card that it stands in."""
+    where = getattr(widget, "card_title", "") or where
+    if isinstance(widget, Readout):
+        yield where, widget
+    for child in getattr(widget, "children", ()):
+        yield from _readouts(child, where)
+
+
+def close_all(widget: widgets.Widget) -> None:
+    """Close a widget, all that is in it, and what belongs to it."""
+    for child in getattr(widget, "children", ()):
+        close_all(child)
+    for part in ("layout", "style"):
+        owned = getattr(widget, part, None)
+        if isinstance(owned, widgets.Widget):
+            owned.close()
+    widget.close()

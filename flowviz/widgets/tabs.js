@@ -1,0 +1,105 @@
+// A row of tabs over the widgets that follow it in their box; arrow keys move along it.
+
+import { followClasses } from "./classes.js";
+
+/** The index that a key leads to from `at` among `count`, or null. */
+export function alongTabs(key, at, count) {
+  if (key === "ArrowRight") return (at + 1) % count;
+  if (key === "ArrowLeft") return (at - 1 + count) % count;
+  if (key === "Home") return 0;
+  if (key === "End") return count - 1;
+  return null;
+}
+
+let counter = 0;
+
+export default {
+  render({ model, el }) {
+    el.classList.add("fv-tab-list");
+    el.setAttribute("role", "tablist");
+    const leave = followClasses(model, el);
+    const id = `fv-tabs-${(counter += 1)}-${Math.random().toString(36).slice(2, 7)}`;
+    let buttons = [];
+    let chosen = 0;
+    const offset = () => (model.get("first") ? 1 : 0);
+    const narrow = () => {
+      const panel = el.closest(".fv-panel");
+      return panel ? panel.clientWidth <= 700 : false;
+    };
+    const contents = () => [...(el.parentElement?.children ?? [])].filter((one) => one !== el);
+
+    function choose(index, focus = false) {
+      chosen = index;
+      const first = offset() === 1 && index === 0;
+      el.closest(".fv-panel")?.setAttribute("data-fv-tab", first ? "first" : "own");
+      buttons.forEach((button, i) => {
+        button.setAttribute("aria-selected", String(i === index));
+        button.tabIndex = i === index ? 0 : -1;
+      });
+      // Where the first tab is not offered, the one after it stands in.
+      const shown = Math.max(index - offset(), 0);
+      contents().forEach((content, i) => {
+        content.classList.toggle("fv-tab-away", i !== shown);
+        content.id ||= `${id}-content-${i}`;
+        content.setAttribute("role", "tabpanel");
+        content.setAttribute("aria-label", model.get("names")[i] ?? "");
+        buttons[i + offset()]?.setAttribute("aria-controls", content.id);
+      });
+      if (focus) buttons[index].focus();
+    }
+
+    function draw() {
+      const first = model.get("first");
+      buttons = [...(first ? [first] : []), ...model.get("names")].map((name, index) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = first && index === 0 ? "fv-tab fv-tab-first" : "fv-tab";
+        button.textContent = name;
+        button.setAttribute("role", "tab");
+        button.addEventListener("click", () => choose(index));
+        button.addEventListener("keydown", (event) => {
+          const to = alongTabs(event.key, index, buttons.length);
+          if (to === null) return;
+          event.preventDefault();
+          event.stopPropagation();
+          choose(to, true);
+        });
+        return button;
+      });
+      el.replaceChildren(...buttons);
+      settle();
+    }
+
+    /** On a phone one starts with what there is to choose; elsewhere that stands beside. */
+    function settle() {
+      choose(narrow() ? 0 : offset());
+    }
+
+    const turn = () => {
+      const at = model.get("names").indexOf(model.get("chosen"));
+      if (at >= 0) choose(at + offset());
+    };
+    let wasNarrow = null;
+    const sized = new ResizeObserver(() => {
+      const now = narrow();
+      if (wasNarrow === null || (now !== wasNarrow && (now || chosen < offset()))) settle();
+      else choose(chosen);
+      wasNarrow = now;
+      if (model.get("chosen") && wasNarrow === null) turn();
+    });
+    sized.observe(el);
+    model.on("change:names", draw);
+    model.on("change:chosen", turn);
+    draw();
+    requestAnimationFrame(() => {
+      settle();
+      turn();
+    });
+    return () => {
+      sized.disconnect();
+      model.off("change:names", draw);
+      model.off("change:chosen", turn);
+      leave();
+    };
+  },
+};

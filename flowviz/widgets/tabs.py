@@ -1,0 +1,45 @@
+"""Tabs: what is looked at now and then, one at a time in the same place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+
+from flowviz.widgets import esm
+from flowviz.widgets.layout import classed
+
+
+class TabList(anywidget.AnyWidget):
+    """The row of names; choosing one is the page's affair, so that two views may differ."""
+
+    _esm = esm.module(Path(__file__).parent / "tabs.js")
+    names: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    first = traitlets.Unicode(help="a name that only narrow pages have").tag(sync=True)
+    chosen = traitlets.Unicode(help="the tab to turn to").tag(sync=True)
+
+
+class Tabs(widgets.VBox):
+    """Widgets under names, of which one is seen.
+
+    Args:
+        contents: the widgets by name.
+        first: the name of one more tab, in front, that stands for something outside: where the
+            panel is narrow, choosing it marks the panel with ``data-fv-tab="first"``.
+    """
+
+    def __init__(self, contents: Mapping[str, widgets.DOMWidget], first: str = "") -> None:
+        self.list = TabList(names=list(contents), first=first)
+        for content in contents.values():
+            classed(content, "fv-tab-content")
+        super().__init__([self.list, *contents.values()])
+        classed(self, "fv-tabs")
+
+    def turn_to(self, name: str) -> None:
+        """Show the tab of that name, in every view."""
+        self.list.chosen = ""
+        self.list.chosen = name
