@@ -29,9 +29,12 @@ class Entry:
     """``module:Class``"""
 
     def load(self) -> type[Panel]:
-        """Import the panel's class."""
-        module, _, cls = self.path.partition(":")
-        return getattr(importlib.import_module(module), cls)
+        """Import the panel's class, and tell it what it is called."""
+        module, _, name = self.path.partition(":")
+        cls: type[Panel] = getattr(importlib.import_module(module), name)
+        cls.name, cls.title = self.name, self.title
+        cls.summary, cls.group = self.summary, self.group
+        return cls
 
 
 _ENTRIES = {
@@ -41,26 +44,29 @@ _ENTRIES = {
             "trajectories",
             "Trajectories",
             "Basics",
-            "Samples of the base distribution travel through the layers of a flow until they are "
-            "samples of the model. Follow one point and see what each layer does to its volume.",
+            "Samples of the base travel through the layers until they are samples of the model.",
             "flowviz.panels.trajectories:Trajectories",
         ),
         Entry(
             "jacobian_volume",
             "Jacobian volume",
             "Basics",
-            "Each layer stretches some regions and squeezes others; the colour of a cell is the "
-            "logarithm of how much. Where cells shrink, the density grows by the same factor.",
+            "Where a layer squeezes a cell, the density grows by the same factor.",
             "flowviz.panels.jacobian_volume:JacobianVolume",
         ),
         Entry(
             "kl_comparison",
             "Forward and reverse KL",
             "Fitting",
-            "The same flow, from the same start, fitted twice to one target. By forward KL it must "
-            "put mass wherever the target has samples; by reverse KL it pays only where it chooses "
-            "to go.",
+            "The same flow from the same start, fitted twice to one target.",
             "flowviz.panels.kl_comparison:KLComparison",
+        ),
+        Entry(
+            "ratio_travels",
+            "The ratio travels",
+            "Fitting",
+            "A flow carries the ratio p*/p along.",
+            "flowviz.panels.ratio_travels:RatioTravels",
         ),
     )
 }

@@ -11,15 +11,15 @@ import ipywidgets as widgets
 import torch
 from torch import Generator, Tensor
 
-from flowviz import panels
 from flowviz.flows import Bijection, Flow, catalog, check, jacobian
-from flowviz.panels.parts.flow_choice import flow_field
-from flowviz.panels.parts.flow_stage import FlowStage, beside, window_on, with_start
-from flowviz.panels.parts.forward_fit import ForwardFit, ForwardFitState
-from flowviz.pictures import GridTrace, grid_trace
+from flowviz.flows.plane import GridTrace, grid_trace
+from flowviz.panels.parts.flow_choice import FLOW_SETTINGS, flow_field
+from flowviz.panels.parts.flow_stage import FlowStage, with_start
+from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
+from flowviz.panels.parts.target_choice import target_field
 from flowviz.widgets.charts import BarChart, Heatmap
-from flowviz.widgets.layout import button, card, classed, pictures, row, stack
-from flowviz.widgets.panel import Panel, Slots
+from flowviz.widgets.layout import button, card, classed, folded, row, stack
+from flowviz.widgets.panel import Goal, Panel, Screen, draws
 from flowviz.widgets.readouts import Note, Readout, format_number
 from flowviz.widgets.stage import Grid, Particles, Shapes
 from flowviz.widgets.stage.marks import Mark
@@ -30,6 +30,7 @@ PER = {"total": "Sum of the layers so far", "layer": "Each layer on its own"}
 EXTENT = 3.0
 """Half the side of the square of the base plane that the grid covers."""
 STRIP_CELLS = 16
+FILM_CELLS = 24
 PARTICLES = 800
 EDGE_POINTS = 16
 """So many points of each edge of the small square are carried along."""
@@ -42,16 +43,15 @@ class JacobianVolumeState(ForwardFitState):
 
     buttons = ("check",)
     flow = flow_field("real_nvp")
-    spread = Real(
-        2.5, 0.0, 4.0, step=0.1, label="Initial scale", help="Factor on the random start's weights"
-    )
+    layers = Integer(6, 1, 32, label="Layers", help="How many layers carry base to data")
+    target = target_field("two_moons")
     seed = Integer(7, 0, 2**31 - 1, label="Seed", help="Of the start and of all draws")
     per = Choice("total", PER, label="Colour", help="Whose log|det J| colours the cells")
     cells = Integer(32, 8, 80, step=4, label="Cells a side")
     particles = Toggle(False, label="Particles", help="Samples of the base, carried along")
-    contours = Toggle(False, label="Target's contours", help="Outline the target in ink")
+    contours = Toggle(True, label="Target's contours", help="Outline the target in ink")
     layer = Integer(0, 0, 200, label="Matrix of", help="0: the whole flow; else the layer")
-    side = Real(0.5, 0.02, 2.0, log=True, label="Side of the square", help="At the cursor")
+    side = Real(0.3, 0.02, 2.0, log=True, label="Side of the square", help="At the cursor")
     point = Points(((0.8, 0.6),), count=1, bound=10, help="The cursor, in the base plane")
     position = Real(200.0, 0.0, 200.0, label="Position", help="0 (base) to the number of layers")
 
@@ -63,161 +63,133 @@ class JacobianVolume(Panel):
     the autodiff Jacobian, and the area of a small square's image.
     """
 
-    name = "jacobian_volume"
-    title = panels.entry(name).title
-    summary = panels.entry(name).summary
-    group = panels.entry(name).group
     State = JacobianVolumeState
+    settings: JacobianVolumeState
+    invitation = "Now you: drag the square"
     presets: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = (
-        ("A random Real NVP", {}),
-        ("NICE keeps volume", {"flow": "nice", "spread": 4.0, "layer": 1}),
+        ("Real NVP on two moons", {"trained": 1200}),
+        ("A random Real NVP", {"spread": 2.5, "contours": False}),
+        ("NICE keeps volume", {"flow": "nice", "spread": 4.0, "layer": 1, "contours": False}),
         (
             "Planar: one crease",
             {
                 "flow": "planar",
                 "layers": 1,
                 "layer": 1,
+                "contours": False,
                 "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
             },
         ),
-        (
-            "Real NVP, trained now",
-            {"layers": 6, "spread": 1.0, "target": "two_moons", "trained": 400, "contours": True},
+    )
+    goals: ClassVar[Sequence[Goal]] = (
+        Goal(
+            "Find a cell that the flow squeezes to less than a fifth of its area",
+            lambda panel: panel.ways[0] < -math.log(5) and panel.settings.layer == 0,
+            "The deepest purple is where the density ends up highest: drag the cursor there.",
+            "Mass is kept: what is squeezed fivefold is five times as dense.",
+            by={"trained": 1200, "point": ((-0.6, 1.9),)},
+        ),
+        Goal(
+            "Make the square's area agree with the formula to two decimals, away from 0",
+            lambda panel: abs(panel.ways[0] - panel.ways[2]) < 0.005 and abs(panel.ways[0]) > 0.1,
+            "det J is the limit of a small square: make its side smaller.",
+            "The image's boundary bends; only in the limit is it the Jacobian's parallelogram.",
+            by={"trained": 1200, "side": 0.02},
+        ),
+        Goal(
+            "Show a flow that moves points without changing any volume",
+            lambda panel: panel.keeps_volume,
+            "NICE only shifts. What does its last layer do, once it is trained?",
+            "det J = 1 everywhere does not mean that nothing moves: shears and shifts are free.",
+            by={"flow": "nice", "spread": 4.0},
         ),
     )
 
-    def build(self) -> Slots:
-        settings = self.settings
-        self.model = ForwardFit(
-            settings, self.controls, self.jobs, self._draw, self.message, self.fail
+    def build(self) -> Screen:
+        controls = self.controls
+        self.show = FlowStage(self, handle="cursor")
+        self.stage = self.show.stage
+        self.waterfall = BarChart("log|det J| of each layer at the cursor", height=0)
+        self.waterfall.clock = self.stage.clock
+        filmed = (self.waterfall, lambda flow: self._cursor(flow).logabsdet.numpy())
+        self.model = ForwardFit(self, self.show.run, [self.stage], self._moment, filmed)
+        self.fit = self.model.fit
+        self.parts = [self.model, self.show]
+        names = (
+            ("Formula", "The layers' own log|det J|"),
+            ("Autodiff", "slogdet of the Jacobian by autodiff"),
+            ("Area", "log of the square's image's area over its own"),
         )
-        self.screen = FlowStage(settings, handle="cursor")
-        self.stage, self.strip = self.screen.stage, self.screen.strip
-        self.volume = Note()
-        self.analytic = Readout("Formula", help="The layers' own log|det J|")
-        self.autodiff = Readout("Autodiff", help="slogdet of the Jacobian by autodiff")
-        self.area = Readout("Area", help="log of the square's image's area over its own")
-        for readout in (self.analytic, self.autodiff, self.area):
-            readout.layout.flex = "1 1 88px"
+        self.three = [Readout(name, help=help) for name, help in names]
         self.discrepancy = Note()
         self.matrix = Heatmap(
-            "Jacobian at the cursor", rows=["∂z′₁", "∂z′₂"], columns=["/∂z₁", "/∂z₂"], height=190
+            "Jacobian at the cursor", rows=["∂z′₁", "∂z′₂"], columns=["/∂z₁", "/∂z₂"], height=0
         )
         self.structure = Note()
-        self.waterfall = BarChart("log|det J| of each layer at the cursor", height=230)
-        self._build_checks()
         self._build_layer_choice()
-        self._follow = self.jobs.latest(self._draw_point)
-        self._redraw = self.jobs.latest(self._draw)
-        view = self.controls.stack("per", "layer", "side", "cells", "particles", "contours")
         cursor = card(
-            row(self.analytic, self.autodiff, self.area),
-            self.discrepancy,
+            classed(row(*self.three), "fv-three"),
             self.matrix,
             self.structure,
-            title="log|det J| at the cursor, three ways",
-            subtitle="the shaded square's image, outlined by what the Jacobian alone predicts",
+            title="log|det J| at the cursor",
         )
-        layers = card(self.waterfall, title="Layer by layer at the cursor")
-        return Slots(
-            pictures=beside(card(self.stage, self.volume), cursor),
-            controls=card(self.model.controls, view),
-            charts=stack(card(self.strip), pictures(layers, self.checks)),
-        )
-
-    def refresh(self, changed: frozenset[str]) -> None:
-        if self.model.refresh(changed):
-            return
-        if changed <= {"position", "hide"}:
-            self.screen.seek()
-        elif changed <= {"point", "side", "position", "hide"}:
-            self._follow()
-        elif changed - {"steps", "rate", "batch", "trained", "hide"}:
-            self._redraw()
-
-    def code(self) -> str:
-        (x, y), *_ = self.settings.point
-        which = f"flow.bijections[{self._layer() - 1}]" if self._layer() else "flow"
-        before = f"flow.trace(u).states[{self._layer() - 1}]" if self._layer() else "u"
-        return "\n".join(
-            [
-                *self.model.imports(),
-                "import torch",
-                "from flowviz.flows import check, jacobian",
-                "from flowviz.pictures import grid_trace",
-                "",
-                *self.model.code(),
-                f"grid = grid_trace(flow, extent={EXTENT:g}, cells={self.settings.cells})",
-                "grid.corners    # [K+1, R+1, R+1, 2]",
-                "grid.logabsdet  # [K, R, R]; grid.total() is their sum up to each state",
-                "",
-                f"u = torch.tensor([[{x}, {y}]])",
-                f"z = {before}",
-                f"J = jacobian({which}, z)[0]",
-                f"print({which}(z)[1], torch.linalg.slogdet(J).logabsdet)",
-                "print(check(flow.transform, flow.base.sample(1000)))",
-            ]
+        more = folded("More of the picture", controls.stack("cells", "particles", "contours"))
+        return Screen(
+            pictures=[card(self.stage)],
+            stages=[self.stage],
+            controls=card(
+                self.model.target_controls,
+                self.model.flow_controls,
+                controls.stack("per", "layer", "side"),
+                self.model.more_controls,
+                more,
+            ),
+            run=self.show.run,
+            companion=cursor,
+            tabs={
+                "Bars": self.waterfall,
+                "Layers": self.show.strip,
+                "Loss": self.model.loss,
+                "Checks": stack(self.discrepancy, self._build_checks()),
+            },
         )
 
     # ---- what is drawn -------------------------------------------------------------------------
 
-    def _draw(self) -> None:
-        """Everything: the grid, the cursor's square and numbers."""
-        flow, target = self.model.flow, self.model.target
-        grid = grid_trace(flow, EXTENT, self.settings.cells)
+    @draws(*MODEL_SETTINGS, "per", "cells", "particles", "contours", "layer")
+    def _draw_grid(self) -> None:
+        """The warped grid, and what lies over it."""
+        flow, target, settings = self.model.flow, self.model.target, self.settings
+        grid = grid_trace(flow, EXTENT, settings.cells)
         names = [layer.describe() for layer in flow.transform]
-        window = window_on(grid.corners.flatten(1, 2), target.window, share=1.0)
-        cursor = look(flow, self.settings.point, self.settings.side)
+        why = [getattr(settings, name) for name in FLOW_SETTINGS]
+        samples = self._samples(flow)
+        window = self.show.window(samples, target, why)
         marks = [
             self._grid(grid),
-            *cursor.shapes(),
-            *self._particles(flow),
-            *self.screen.outline(target, self.settings.contours),
+            *self._particles(samples),
+            *self.show.outline(target, settings.contours),
         ]
-        with self.screen.ours():
+        with self.show.ours():
             small = replace(self._grid(grid_trace(flow, EXTENT, STRIP_CELLS)), label="")
-            self.screen.show(marks, [small], names, window)
+            self.show.show([*marks, *self._cursor(flow).shapes()], [small], names, window)
         self._show_layers(names)
-        self._show_cursor(flow, cursor)
-        self.volume.show(self._volume(grid))
-        self.screen.seek()
+        self._volume(grid)
+        self.show.seek()
         self._forget_checks(flow)
         self.model.show()
 
-    def _draw_point(self) -> None:
-        """The cursor alone."""
-        flow = self.model.flow
-        cursor = look(flow, self.settings.point, self.settings.side)
-        with self.screen.ours():
-            self.stage.show(*cursor.shapes())
-        self._show_cursor(flow, cursor)
-
-    def _grid(self, grid: GridTrace) -> Grid:
-        if self.settings.per == "total":
-            return Grid(grid.corners, values=grid.total(), label="Σ log|det J|")
-        return Grid(
-            grid.corners, values=with_start(grid.logabsdet), label="log|det J| of the layer"
-        )
-
-    @torch.no_grad()
-    def _particles(self, flow: Flow) -> list[Particles]:
-        if not self.settings.particles:
-            self.stage.particles = []
-            return []
-        generator = Generator(device=flow.like.device)
-        u = flow.base.sample(PARTICLES, generator.manual_seed(self.settings.seed))
-        return [Particles(flow.trace(u).states, label="samples")]
-
-    def _show_cursor(self, flow: Flow, cursor: Cursor) -> None:
-        """The numbers of the chosen layer, or of the whole flow, at the cursor."""
-        layer = self._layer()
-        analytic, autodiff, area = cursor.three_ways(layer)
-        self.analytic.show(analytic)
-        self.autodiff.show(autodiff)
-        self.area.show(area)
+    @draws(*MODEL_SETTINGS, "point", "side", "layer")
+    def _draw_cursor(self) -> None:
+        """The cursor's square, and the numbers of the chosen layer or of the whole flow."""
+        flow, layer = self.model.flow, self._layer()
+        cursor = self._cursor(flow)
+        self.ways = analytic, autodiff, area = cursor.three_ways(layer)
+        for readout, value in zip(self.three, self.ways, strict=True):
+            readout.show(value)
         self.discrepancy.show(
-            f"formula against autodiff: {format_number(abs(analytic - autodiff), 1)} · "
-            f"against the area: {format_number(abs(analytic - area), 2)}, less for a smaller square"
+            f"formula − autodiff {format_number(abs(analytic - autodiff), 1)} · "
+            f"formula − area {format_number(abs(analytic - area), 2)}, less for a smaller square"
         )
         bijection: Bijection = list(flow.transform)[layer - 1] if layer else flow.transform
         mask = bijection.jacobian_mask().cpu()
@@ -231,30 +203,95 @@ class JacobianVolume(Panel):
         names = [layer.describe() for layer in flow.transform]
         self.waterfall.show_contributions(names, cursor.logabsdet.numpy())
         total = with_start(cursor.logabsdet).cumsum(0).numpy()
-        with self.screen.ours():
-            self.screen.place_handle()
-            self.stage.readout = {"label": "Σ log|det J| at the cursor", "values": total}
+        with self.show.ours():
+            self.stage.show(*cursor.shapes())
+            self.show.place_handle()
             self.stage.description = self._in_words(cursor)
+        self.show.run.readout = {"label": "Σ so far", "values": total}
+
+    @draws("per", "particles", "point", "side")
+    def _film_again(self) -> None:
+        """What the film shows depends on these as well."""
+        self.fit.film_again()
+
+    def _moment(self, flow: Flow) -> list[list[Mark]]:
+        """What the film shows of a flow."""
+        marks = [self._grid(grid_trace(flow, EXTENT, FILM_CELLS)), *self._cursor(flow).shapes()]
+        return [[*marks, *self._particles(self._samples(flow))]]
+
+    def _cursor(self, flow: Flow) -> Cursor:
+        return look(flow, self.settings.point, self.settings.side)
+
+    def _grid(self, grid: GridTrace) -> Grid:
+        """Its cells fade with the base's mass in them: an empty cell does not shout."""
+        weights = base_weights(len(grid.corners[0]) - 1)
+        if self.settings.per == "total":
+            values, label = grid.total(), "Σ log|det J|"
+        else:
+            values, label = with_start(grid.logabsdet), "log|det J| of the layer"
+        return Grid(grid.corners, values=values, weights=weights, label=label)
+
+    @torch.no_grad()
+    def _samples(self, flow: Flow) -> Tensor:
+        """Samples of the base on their way, ``[K+1, N, 2]``."""
+        generator = Generator(device=flow.like.device).manual_seed(self.settings.seed)
+        return flow.trace(flow.base.sample(PARTICLES, generator)).states
+
+    def _particles(self, samples: Tensor) -> list[Particles]:
+        if not self.settings.particles:
+            self.stage.particles = []
+            return []
+        return [Particles(samples, label="samples")]
 
     # ---- words ---------------------------------------------------------------------------------
 
-    def _volume(self, grid: GridTrace) -> str:
+    def words(self) -> str:
+        return self._said
+
+    def _volume(self, grid: GridTrace) -> None:
         """What the chosen layer, or the whole flow, does to volumes."""
         layer = self._layer()
         values = grid.logabsdet[layer - 1] if layer else grid.total()[-1]
-        title = type(self.settings).flow.options[self.settings.flow]
-        whose = f"layer {layer} of {title}" if layer else f"{title} as a whole"
-        trained = f" after {self.model.trained:,} training steps" if self.model.trained else ""
-        return f"{whose[0].upper()}{whose[1:]}{trained} {volume_in_words(values)}"
+        moved = float((grid.corners[-1] - grid.corners[0]).abs().max())
+        self.keeps_volume = float(values.abs().max()) < ROUNDING and moved > 0.1 and layer == 0
+        whose = f"layer {layer} of {self.model.title}" if layer else self.model.title
+        named = f"trained {whose}" if self.model.trained else whose
+        why = ""
+        if self.settings.flow == "nice" and self.model.trained and values.abs().max() > ROUNDING:
+            why = " Its couplings keep volume; its last layer scales."
+        self._said = f"{named[0].upper()}{named[1:]} {volume_in_words(values)}{why}"
 
     def _in_words(self, cursor: Cursor) -> str:
         (x, y), *_ = self.settings.point
-        title = type(self.settings).flow.options[self.settings.flow]
         return (
             f"A grid of {self.settings.cells} by {self.settings.cells} cells of the base plane, "
-            f"warped by the {len(cursor.logabsdet)} layers of {title}; blue cells shrink, orange "
-            f"ones grow. At the cursor ({x:.2f}, {y:.2f}) the sum of log|det J| is "
+            f"warped by the {len(cursor.logabsdet)} layers of {self.model.title}; purple cells "
+            f"shrink, green ones grow. At the cursor ({x:.2f}, {y:.2f}) the sum of log|det J| is "
             f"{float(cursor.logabsdet.sum()):.3f}."
+        )
+
+    def code(self) -> str:
+        (x, y), *_ = self.settings.point
+        which = f"flow.bijections[{self._layer() - 1}]" if self._layer() else "flow"
+        before = f"flow.trace(u).states[{self._layer() - 1}]" if self._layer() else "u"
+        return "\n".join(
+            [
+                *self.model.imports(),
+                "import torch",
+                "from flowviz.flows import check, jacobian",
+                "from flowviz.flows.plane import grid_trace",
+                "",
+                *self.model.code(),
+                f"grid = grid_trace(flow, extent={EXTENT:g}, cells={self.settings.cells})",
+                "grid.corners    # [K+1, R+1, R+1, 2]",
+                "grid.logabsdet  # [K, R, R]; grid.total() is their sum up to each state",
+                "",
+                f"u = torch.tensor([[{x}, {y}]])",
+                f"z = {before}",
+                f"J = jacobian({which}, z)[0]",
+                f"print({which}(z)[1], torch.linalg.slogdet(J).logabsdet)",
+                "print(check(flow.transform, flow.base.sample(1000)))",
+            ]
         )
 
     # ---- the layer whose matrix is shown -------------------------------------------------------
@@ -289,11 +326,11 @@ class JacobianVolume(Panel):
 
     def _layer(self) -> int:
         """The layer chosen, 1 … K, or 0 for the whole flow; a layer that is not there is that."""
-        return self.settings.layer if self.settings.layer <= self.screen.last else 0
+        return self.settings.layer if self.settings.layer <= self.show.last else 0
 
     # ---- checks on demand ----------------------------------------------------------------------
 
-    def _build_checks(self) -> None:
+    def _build_checks(self) -> widgets.Widget:
         names = {
             "logabsdet": ("Formula against autodiff", "Largest error of log|det J|"),
             "inverse_logabsdet": ("The same of the inverse", "Largest error, data → base"),
@@ -307,13 +344,7 @@ class JacobianVolume(Panel):
         run = self.jobs.latest(self._check)
         action = button("Check every cell", run, help="Hold the formula against autodiff and area")
         self.controls.put("check", action)
-        self.checks = card(
-            action,
-            row(*self.errors.values()),
-            self.checked,
-            title="Is log|det J| right?",
-            subtitle="the largest errors over the centres of all cells, for the whole flow",
-        )
+        return stack(action, self.checked, row(*self.errors.values()))
 
     def _check(self) -> None:
         flow = self.model.flow
@@ -327,8 +358,8 @@ class JacobianVolume(Panel):
         areas = (grid.measured()[-1] - grid.total()[-1]).abs()
         self.errors["area"].show(float(areas.median()))
         self.checked.show(
-            f"{self.settings.cells**2:,} cells in {str(like.dtype).removeprefix('torch.')}; "
-            "a cell's area is that of the quadrilateral between its corners"
+            f"The largest errors over the centres of {self.settings.cells**2:,} cells, for the "
+            f"whole flow, in {str(like.dtype).removeprefix('torch.')}."
         )
         self._checked = self._version(flow)
 
@@ -388,7 +419,7 @@ class Cursor:
             product = J @ product
             predicted.append(state + offsets @ product.mT)
         return [
-            Shapes(self.outline[:, None], palette="accent", fill=0.3),
+            Shapes(self.outline[:, None], palette="ink", fill=0.15),
             Shapes(torch.stack(predicted)[:, None], palette="ink", fill=0.0, width=1.25),
         ]
 
@@ -417,6 +448,14 @@ def look(flow: Flow, point: Sequence[Sequence[float]], side: float) -> Cursor:
     )
 
 
+def base_weights(cells: int) -> Tensor:
+    """How much each cell shows, ``[R, R]``: the base's density there over its largest, rooted."""
+    lines = torch.linspace(-EXTENT, EXTENT, cells + 1)
+    centres = (lines[1:] + lines[:-1]) / 2
+    squared = centres[:, None] ** 2 + centres[None, :] ** 2
+    return torch.exp(-squared / 8)
+
+
 def polygon_area(outline: Tensor) -> float:
     """The area inside a closed line ``[V, 2]`` (shoelace formula), whichever way it turns."""
     x, y = (outline.double() - outline.double().mean(0)).unbind(-1)
@@ -432,8 +471,8 @@ def volume_in_words(logabsdet: Tensor) -> str:
         factor = format_number(math.exp(high))
         return f"scales every area by {factor}: log|det J| = {format_number(high)} everywhere."
     return (
-        f"scales areas by {format_number(math.exp(low))} where it squeezes most, by "
-        f"{format_number(math.exp(high))} where it stretches most."
+        f"squeezes areas to {format_number(math.exp(low), 2)} of their size, and stretches them "
+        f"to {format_number(math.exp(high), 2)}."
     )
 
 

@@ -11,19 +11,20 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from flowviz import panels
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
+from flowviz.flows.plane import carried_log_density
 from flowviz.grid import Window
-from flowviz.panels.parts.flow_choice import flow_field
-from flowviz.panels.parts.flow_stage import FlowStage, beside, first, window_on, with_start
-from flowviz.panels.parts.forward_fit import ForwardFit, ForwardFitState
-from flowviz.pictures import carried_log_density
+from flowviz.panels.parts.film import fewer
+from flowviz.panels.parts.flow_choice import FLOW_SETTINGS
+from flowviz.panels.parts.flow_stage import FlowStage, first, outside, with_start
+from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
 from flowviz.widgets.charts import BarChart
-from flowviz.widgets.layout import card, row, stack
-from flowviz.widgets.panel import Panel, Slots
+from flowviz.widgets.layout import card, folded, row
+from flowviz.widgets.panel import Goal, Panel, Screen, draws
 from flowviz.widgets.readouts import Note, Readout, format_number
 from flowviz.widgets.stage import Image, Particles, Paths
+from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Choice, Integer, Points, Real, Toggle
 
 COLOURS = {
@@ -41,16 +42,12 @@ STRIP_PARTICLES = 500
 ROUND_TRIPS = 2_000
 """So many particles are carried there and back for the round-trip error."""
 DENSITY_CELLS = 72
+FILM_CELLS = 36
 
 
 class TrajectoriesState(ForwardFitState):
     """What the panel can be set to."""
 
-    flow = flow_field("real_nvp")
-    layers = Integer(6, 1, 32, label="Layers", help="How many layers carry base to data")
-    spread = Real(
-        3.0, 0.0, 4.0, step=0.1, label="Initial scale", help="Factor on the random start's weights"
-    )
     seed = Integer(7, 0, 2**31 - 1, label="Seed", help="Of the start and of all draws")
     direction = Choice(
         "forward", DIRECTIONS, label="Direction", help="Carry samples of the base, or of the target"
@@ -60,7 +57,7 @@ class TrajectoriesState(ForwardFitState):
     contours = Toggle(True, label="Target's contours", help="Outline the target in ink")
     density = Toggle(False, label="Density", help="The density of every state, as an image")
     point = Points(((1.0, 0.6),), count=1, bound=10, help="The marked point, in the base plane")
-    position = Real(0.0, 0.0, 200.0, label="Position", help="0 (base) to the number of layers")
+    position = Real(200.0, 0.0, 200.0, label="Position", help="0 (base) to the number of layers")
 
 
 class Trajectories(Panel):
@@ -70,13 +67,15 @@ class Trajectories(Panel):
     Σ log|det J_k| stands beside it, and gives log p(x) = log p(u) − Σ log|det J_k|.
     """
 
-    name = "trajectories"
-    title = panels.entry(name).title
-    summary = panels.entry(name).summary
-    group = panels.entry(name).group
     State = TrajectoriesState
+    settings: TrajectoriesState
+    invitation = "Now you: choose a shape"
     presets: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = (
-        ("A random flow", {}),
+        ("Eight modes", {"trained": 1200}),
+        (
+            "Moons back to the Gaussian",
+            {"target": "two_moons", "direction": "inverse", "position": 0.0, "trained": 1200},
+        ),
         (
             "One planar layer",
             {
@@ -84,117 +83,153 @@ class Trajectories(Panel):
                 "layers": 1,
                 "color": "layer",
                 "contours": False,
-                "position": 1.0,
                 "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
             },
         ),
-        (
-            "Eight modes, trained now",
-            {
-                "flow": "rq_spline_coupling",
-                "layers": 4,
-                "spread": 1.0,
-                "trained": 400,
-                "position": 4.0,
-            },
+        ("Untrained", {"flow": "real_nvp", "layers": 6, "spread": 2.0}),
+    )
+    goals: ClassVar[Sequence[Goal]] = (
+        Goal(
+            "Find a point around which the flow stretches area more than a hundredfold",
+            lambda panel: panel.total > math.log(100),
+            "One Gaussian becomes eight modes: drag u to where it has to be pulled apart.",
+            "No continuous map can tear: it can only stretch the gaps until they are almost empty.",
+            by={"trained": 1200, "point": ((-0.3, 0.0),)},
         ),
-        (
-            "Moons back to the Gaussian",
-            {
-                "target": "two_moons",
-                "direction": "inverse",
-                "spread": 1.0,
-                "position": 6.0,
-                "trained": 400,
+        Goal(
+            "Bring samples of a target back until they are the Gaussian of the base",
+            lambda panel: (
+                panel.settings.direction == "inverse"
+                and panel.model.trained >= 300
+                and panel.settings.position == 0
+                and panel.settings.target != "two_moons"
+            ),
+            "Turn the direction at the right of the layers, choose another target than the moons, "
+            "train, and go to layer 0.",
+            "Data → base is the direction that densities are computed in: normalizing.",
+            by={"target": "banana", "direction": "inverse", "trained": 300, "position": 0.0},
+        ),
+        Goal(
+            "With one planar layer, stretch the area at the marked point at least threefold",
+            lambda panel: (
+                panel.settings.flow == "planar"
+                and panel.settings.layers == 1
+                and panel.total > math.log(3)
+            ),
+            "Start from “One planar layer”, turn w and v with “Adjust a layer”, and drag u to the "
+            "crease.",
+            "A planar layer stretches where tanh is steep: 1 + vᵀw tanh′ is its determinant.",
+            by={
+                "flow": "planar",
+                "layers": 1,
+                "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
+                "point": ((0.0, 0.0),),
             },
         ),
     )
 
-    def build(self) -> Slots:
-        settings = self.settings
-        self.model = ForwardFit(
-            settings, self.controls, self.jobs, self._draw, self.message, self.fail
-        )
-        self.screen = FlowStage(settings, handle="u", picking=True)
-        self.stage, self.strip = self.screen.stage, self.screen.strip
-        self.waterfall = BarChart("log|det J| of each layer at the marked point", height=260)
+    def build(self) -> Screen:
+        controls = self.controls
+        self.show = FlowStage(self, handle="u", picking=True)
+        self.stage = self.show.stage
+        self.waterfall = BarChart("log|det J| of each layer at the marked point", height=0)
+        self.waterfall.clock = self.stage.clock
+        filmed = (self.waterfall, lambda flow: self._contributions(self._trace_point(flow)))
+        self.model = ForwardFit(self, self.show.run, [self.stage], self._moment, filmed)
+        self.fit = self.model.fit
+        self.parts = [self.model, self.show]
         self.identity = Note()
         self.worst = Readout(
             "Round trip, largest", help="The largest ‖T(T⁻¹(x)) − x‖ over the particles"
         )
         self.typical = Readout("Round trip, median", help="The median of ‖T(T⁻¹(x)) − x‖")
-        self.caption = Note()
-        self._base = torch.zeros(0, 2)
-        self._follow = self.jobs.latest(self._draw_point)
-        self._redraw = self.jobs.latest(self._draw)
-        self.screen.hear("picked", self._picked)
-        self.screen.hear("direction", lambda direction: settings.update({"direction": direction}))
-        view = self.controls.stack("direction", "color", "particles", "contours", "density")
+        self.show.hear("picked", self._picked)
+        self.show.hear("direction", lambda way: self.settings.update({"direction": way}))
         point = card(
             self.waterfall,
             self.identity,
-            row(self.worst, self.typical),
-            title="The marked point, layer by layer",
-            subtitle="log|det J| of every layer: orange stretches space there, blue squeezes it",
+            title="Marked point, layer by layer",
+            subtitle="green stretches, purple squeezes",
         )
-        return Slots(
-            pictures=beside(card(self.stage, self.caption), point),
-            controls=card(self.model.controls, view),
-            charts=stack(card(self.strip)),
+        more = folded("More of the picture", controls.stack("particles", "contours", "density"))
+        return Screen(
+            pictures=[card(self.stage)],
+            stages=[self.stage],
+            controls=card(
+                self.model.target_controls,
+                self.model.flow_controls,
+                controls["color"],
+                self.model.more_controls,
+                more,
+            ),
+            run=self.show.run,
+            companion=point,
+            tabs={
+                "Layers": self.show.strip,
+                "Loss": self.model.loss,
+                "Numbers": row(self.worst, self.typical),
+            },
         )
-
-    def refresh(self, changed: frozenset[str]) -> None:
-        if self.model.refresh(changed):
-            return
-        if changed <= {"position", "hide"}:
-            self.screen.seek()
-        elif changed <= {"point", "position", "hide"}:
-            self._follow()
-        elif changed - {"steps", "rate", "batch", "trained", "hide"}:
-            self._redraw()
-
-    def code(self) -> str:
-        lines = [*self.model.imports(), "import torch", "", *self.model.code()]
-        count, seed = self.settings.particles, self.settings.seed
-        traced = f"flow.unrolled({STRETCHES})" if self._stretches() > 1 else "flow"
-        lines.append(f"generator = torch.Generator().manual_seed({seed})")
-        if self.settings.direction == "forward":
-            lines.append(f"trace = {traced}.trace(flow.base.sample({count}, generator))")
-        else:
-            lines.append(f"trace = {traced}.trace_inverse(target.sample({count}, generator))")
-        (x, y), *_ = self.settings.point
-        lines += [
-            "trace.states  # z_0 … z_K, [K+1, N, 2]",
-            "",
-            f"point = flow.trace(torch.tensor([[{x}, {y}]]))",
-            "for name, change in zip(point.names, point.logabsdet[:, 0]):",
-            '    print(f"{name}: log|det J| = {change:.3f}")',
-            "print(flow.base.log_prob(point.states[0]) - point.logabsdet.sum(0))  # log p(x)",
-        ]
-        return "\n".join(lines)
 
     # ---- what is drawn -------------------------------------------------------------------------
 
-    def _draw(self) -> None:
-        """Everything: the particles, what lies behind them, the marked point, the readouts."""
-        target = self.model.target
+    @draws(*MODEL_SETTINGS, "direction", "color", "particles", "contours", "density")
+    def _draw_particles(self) -> None:
+        """The particles and what lies behind them; the round trips."""
+        target, settings = self.model.target, self.settings
         flow = self.model.flow.unrolled(STRETCHES)
-        trace = self._carry(flow)
+        trace = self._carry(flow, settings.particles)
         self._base = trace.states[0]
-        window = window_on(trace.states, target.window)
+        why = [getattr(settings, name) for name in (*FLOW_SETTINGS, "direction")]
+        window = self.show.window(trace.states, target, why)
+        self._outside = outside(trace.states, window)
         marks = [
-            *self.screen.outline(target, self.settings.contours),
-            *self._density(flow, window),
+            *self.show.outline(target, settings.contours),
+            *self._density(flow, window, DENSITY_CELLS),
             self._particles(flow, trace),
         ]
         small = replace(self._particles(flow, first(trace, STRIP_PARTICLES)), label="")
-        with self.screen.ours():
-            self.screen.show(marks, [small], trace.names, window, self._stretches())
-            self.stage.direction = self.settings.direction
-        self._measure(flow, trace)
-        self._draw_point()
-        self.screen.seek()
+        with self.show.ours():
+            self.show.show(marks, [small], trace.names, window, self._stretches())
+            self.stage.direction = settings.direction
+        errors = round_trip(flow, trace.states[-1][:ROUND_TRIPS])
+        self.worst.show(float(errors.max()))
+        self.typical.show(float(errors.median()))
+        self.show.seek()
         self.model.show()
+
+    @draws(*MODEL_SETTINGS, "point")
+    @torch.no_grad()
+    def _draw_point(self) -> None:
+        """The marked point: its handle, its path, its waterfall, and its log p(x)."""
+        flow = self.model.flow
+        layers = [layer.describe() for layer in flow.transform]
+        trace = self._trace_point(flow)
+        self._changes = self._contributions(trace)
+        total = np.concatenate([[0.0], np.cumsum(trace.logabsdet[:, 0].cpu().double().numpy())])
+        self.total = float(total[-1])
+        with self.show.ours():
+            self.show.place_handle()
+            self.stage.paths = [Paths(trace.states)]
+            self.stage.description = self.words()
+        self.show.run.readout = {"label": "Σ so far", "values": total}
+        self.waterfall.show_contributions(layers, self._changes)
+        self.identity.show(
+            log_density_in_words(float(flow.base.log_prob(trace.states[0])[0]), self.total)
+        )
+
+    @draws("direction", "color", "particles", "density", "point")
+    def _film_again(self) -> None:
+        """What the film shows depends on these as well."""
+        self.fit.film_again()
+
+    def _moment(self, flow: Flow) -> list[list[Mark]]:
+        """What the film shows of a flow."""
+        flow = flow.unrolled(STRETCHES)
+        trace = self._carry(flow, fewer(self.settings.particles, len(flow.transform)))
+        path = self._trace_point(flow).states
+        density = self._density(flow, self.stage.window, FILM_CELLS)
+        return [[*density, self._particles(flow, trace), Paths(path)]]
 
     def _stretches(self) -> int:
         """How many of the layers shown are one of the flow."""
@@ -202,50 +237,36 @@ class Trajectories(Panel):
         return len(layers.stretches(STRETCHES)) // len(layers)
 
     @torch.no_grad()
-    def _carry(self, flow: Flow) -> Trace:
+    def _carry(self, flow: Flow, count: int) -> Trace:
         """The particles' way: base samples to the data, or samples of the target to the base."""
         like = flow.like
         generator = Generator(device=like.device).manual_seed(self.settings.seed)
         if self.settings.direction == "forward":
-            return flow.trace(flow.base.sample(self.settings.particles, generator))
-        x = self.model.target.sample(self.settings.particles, generator, like.device, like.dtype)
+            return flow.trace(flow.base.sample(count, generator))
+        x = self.model.target.sample(count, generator, like.device, like.dtype)
         return flow.trace_inverse(x)
+
+    @torch.no_grad()
+    def _trace_point(self, flow: Flow) -> Trace:
+        flow = flow.unrolled(STRETCHES)
+        like = flow.like
+        return flow.trace(torch.tensor(self.settings.point, device=like.device, dtype=like.dtype))
+
+    def _contributions(self, trace: Trace) -> np.ndarray:
+        """log|det J| of each layer at the marked point, ``[K]``."""
+        changes = trace.logabsdet[:, 0].cpu().double().numpy()
+        return changes.reshape(len(self.model.flow.bijections), -1).sum(1)
 
     def _particles(self, flow: Flow, trace: Trace) -> Particles:
         return Particles(trace.states, **_coloured(self.settings.color, flow, trace))
 
-    def _density(self, flow: Flow, window: Window) -> list[Image]:
+    def _density(self, flow: Flow, window: Window, cells: int) -> list[Image]:
         if not self.settings.density:
             return []
-        values = carried_log_density(flow, window, DENSITY_CELLS).exp()
+        values = carried_log_density(flow, window, cells).exp()
         # The last state sets the scale: what is seen there is the model.
         top = float(torch.quantile(values[-1], 0.995)) or 1.0
-        return [Image(values, window, palette="forward", value_range=(0, top), label="density")]
-
-    @torch.no_grad()
-    def _draw_point(self) -> None:
-        """The marked point: its handle, its path, its waterfall, and its log p(x)."""
-        flow = self.model.flow.unrolled(STRETCHES)
-        layers = [layer.describe() for layer in self.model.flow.transform]
-        like = flow.like
-        u = torch.tensor(self.settings.point, device=like.device, dtype=like.dtype)
-        trace = flow.trace(u)
-        logabsdet = trace.logabsdet[:, 0].cpu().double().numpy()
-        total = np.concatenate([[0.0], np.cumsum(logabsdet)])
-        with self.screen.ours():
-            self.screen.place_handle()
-            self.stage.paths = [Paths(trace.states, palette="reverse")]
-            self.stage.readout = {"label": "Σ log|det J| of the marked point", "values": total}
-            self.stage.description = self._in_words(trace)
-        self.waterfall.show_contributions(layers, logabsdet.reshape(len(layers), -1).sum(1))
-        log_base = float(flow.base.log_prob(u)[0])
-        self.identity.show(log_density_in_words(log_base, float(total[-1])))
-
-    def _measure(self, flow: Flow, trace: Trace) -> None:
-        errors = round_trip(flow, trace.states[-1][:ROUND_TRIPS])
-        self.worst.show(float(errors.max()))
-        self.typical.show(float(errors.median()))
-        self.caption.show(self._caption())
+        return [Image(values, window, palette="sequential", value_range=(0, top), label="density")]
 
     def _picked(self, index: int) -> None:
         """Mark the particle that was clicked."""
@@ -253,35 +274,57 @@ class Trajectories(Panel):
             self.settings.point = self._base[index : index + 1].clamp(-10, 10)
             self.stage.picked = -1
 
-    # ---- words ---------------------------------------------------------------------------------
+    # ---- words and code ------------------------------------------------------------------------
 
-    def _caption(self) -> str:
-        settings = self.settings
-        title = type(settings).flow.options[settings.flow]
-        count = f"{settings.particles:,}"
-        if settings.direction == "forward":
-            carried = f"{count} samples of the base, carried to the data"
-        else:
-            carried = f"{count} samples of the target, carried back to the base"
-        history = self.model.fit.history
-        if not self.model.trained:
-            return f"{carried} by {title}, not trained"
-        loss = format_number(history.losses[-1][0])
-        steps = f"{self.model.trained:,} step" + ("s" if self.model.trained > 1 else "")
-        return f"{carried} by {title}, trained {steps}, loss {loss} nats"
-
-    def _in_words(self, trace: Trace) -> str:
-        (u, v), (x, y) = (trace.states[i, 0].tolist() for i in (0, -1))
-        return (
-            f"{self._caption()}. The marked point goes from u = ({u:.2f}, {v:.2f}) to "
-            f"x = ({x:.2f}, {y:.2f}) through {len(self.model.flow.bijections)} layers."
+    def words(self) -> str:
+        layer, settings = self.show.layer, self.settings
+        away = (
+            f" {100 * self._outside:.2g} % of them are out of sight."
+            if self._outside > 0.02
+            else ""
         )
+        if settings.direction == "inverse" and layer == 0:
+            return f"Back at the base: {self.model.title} has made a Gaussian of the data.{away}"
+        if layer == 0:
+            return "Here they are still the Gaussian of the base: press Play."
+        changes = self._changes[:layer]
+        if layer == len(self._changes):
+            return f"At the marked point the whole flow {_factor(self.total)}.{away}"
+        return f"At the marked point layer {layer} {_factor(float(changes[-1]))}.{away}"
+
+    def code(self) -> str:
+        settings = self.settings
+        lines = [*self.model.imports(), "import torch", "", *self.model.code()]
+        traced = f"flow.unrolled({STRETCHES})" if self._stretches() > 1 else "flow"
+        lines.append(f"generator = torch.Generator().manual_seed({settings.seed})")
+        start, way = ("flow.base", "trace"), ("target", "trace_inverse")
+        source, method = start if settings.direction == "forward" else way
+        lines.append(f"x = {source}.sample({settings.particles}, generator)")
+        (u, v), *_ = settings.point
+        lines += [
+            f"trace = {traced}.{method}(x)",
+            "trace.states  # z_0 … z_K, [K+1, N, 2]",
+            "",
+            f"point = flow.trace(torch.tensor([[{u}, {v}]]))",
+            "for name, change in zip(point.names, point.logabsdet[:, 0]):",
+            '    print(f"{name}: log|det J| = {change:.3f}")',
+            "print(flow.base.log_prob(point.states[0]) - point.logabsdet.sum(0))  # log p(x)",
+        ]
+        return "\n".join(lines)
+
+
+def _factor(change: float) -> str:
+    """What log|det J| = ``change`` does to an area, in words."""
+    if abs(change) < 0.005:
+        return "keeps the area"
+    verb = "stretches" if change > 0 else "squeezes"
+    return f"{verb} area ×{format_number(math.exp(change))}"
 
 
 def log_density_in_words(log_base: float, total: float) -> str:
     """log p(x) = log p(u) − Σ log|det J|, with numbers that add up as they are written."""
-    base, change = round(log_base, 3), round(total, 3)
-    numbers = [format(value, ".3f").replace("-", "−") for value in (base, change, base - change)]
+    base, change = round(log_base, 2), round(total, 2)
+    numbers = [format(value, ".2f").replace("-", "−") for value in (base, change, base - change)]
     middle = f"({numbers[1]})" if change < 0 else numbers[1]
     return f"log p(x) = log p(u) − Σ log|det J| = {numbers[0]} − {middle} = {numbers[2]}"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-import time
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ import torch
 
 from flowviz import targets
 from flowviz.grid import Grid2D
-from flowviz.panels.kl_comparison import KLComparison
+from flowviz.panels import KLComparison
+from flowviz.widgets.readouts import format_number
 
 SMALL = {"flow": "real_nvp", "layers": 2, "hidden": "16,16", "batch": 64, "steps": 30}
 
@@ -35,56 +35,13 @@ def train(panel, seconds=60):
     assert panel.jobs.wait(seconds)
 
 
-def numbers(panel):
-    """Everything seen of the models, as numbers."""
-    return {
-        "images": [stage.images[0].values.copy() for stage in panel.stages],
-        "particles": [stage.particles[0].states.copy() for stage in panel.stages],
-        "strip": panel.strip.grids[0].states.copy(),
-        "readouts": [readout.text for pair in panel.readouts for readout in pair],
-        "losses": list(panel.fit.history.losses),
-    }
+def settle(panel):
+    assert panel.jobs.wait(60), "the panel did not come to rest"
+    return panel
 
 
-def same(one, other):
-    return all(
-        all(np.array_equal(a, b) for a, b in zip(one[name], other[name], strict=True))
-        for name in one
-    )
-
-
-# ---- state ---------------------------------------------------------------------------------------
-
-
-def test_state_round_trips_and_presets_are_in_force(make):
-    panel = make()
-    for index, (_, values) in enumerate(panel.presets):
-        panel.apply_preset(index)
-        assert panel.header.preset == index
-        assert panel._message.text == ""
-        state = panel.state
-        json.dumps(state)
-        other = make()
-        assert other.restore(panel.link()) == []
-        assert other.state == state
-        assert values.items() <= state.items()
-
-
-def test_the_same_state_and_seed_give_the_same_numbers(make):
-    one, other = make(seed=3), make(seed=3)
-    train(one)
-    train(other)
-    assert same(numbers(one), numbers(other))
-    another = make(seed=4)
-    train(another)
-    assert not same(numbers(one), numbers(another))
-
-
-def test_hidden_controls_are_out_of_sight(make):
-    panel = make(hide=["layers", "training", "log_c", "strip", "formula"])
-    for name in ("layers", "training", "log_c", "strip"):
-        assert "fv-hidden" in panel.controls[name]._dom_classes
-    assert "fv-hidden" not in panel.controls["flow"]._dom_classes
+def number(readout) -> float:
+    return float(readout.text.replace("−", "-").replace(",", "").split(" ± ")[0])
 
 
 # ---- what is measured ----------------------------------------------------------------------------
@@ -100,69 +57,82 @@ def test_both_models_start_equal_and_are_drawn_before_training(make):
 
 
 def test_the_readouts_are_the_divergences_of_the_models(make):
-    panel = make(target="correlated_gaussian", flow="plu", layers=1, steps=200, learning_rate=0.05)
-    train(panel)
+    panel = make(
+        target="correlated_gaussian", flow="plu", layers=1, trained=300, learning_rate=0.05
+    )
+    settle(panel)
     p_star = targets.make("correlated_gaussian")
     grid = Grid2D(p_star.window, 300)
-    for flow, readouts in zip(panel.flows(), panel.readouts, strict=True):
+    for flow, readouts, model in zip(panel.flows(), panel.readouts, panel.measured, strict=True):
         expected = grid.kl(p_star.log_prob, flow.log_prob), grid.kl(flow.log_prob, p_star.log_prob)
-        for readout, kl in zip(readouts, expected, strict=True):
-            value, error = map(float, readout.text.replace("−", "-").split(" ± "))
-            assert value == pytest.approx(kl.value, abs=max(3 * error, 1e-3))
+        for readout, measured, kl in zip(readouts, model.kls, expected, strict=True):
+            assert measured == pytest.approx(kl.value, abs=1e-3)
+            assert readout.text == format_number(measured), "no ±: that is a standard error's"
     # a Gaussian flow can be the target: both fits find it
-    assert float(panel.readouts[0][0].text.split(" ± ")[0]) < 0.05
-    assert float(panel.readouts[1][1].text.split(" ± ")[0]) < 0.05
+    assert number(panel.readouts[0][0]) < 0.05 and number(panel.readouts[1][1]) < 0.05
 
 
 def test_the_curves_are_estimates_of_the_divergences(make):
     panel = make(target="correlated_gaussian", flow="plu", layers=1, log_c=2.0, steps=40)
+    assert "appear here, step by step" in panel.chart.label
     train(panel)
     label = panel.chart.label
     panel.update(learning_rate=1e-4)
     panel.update(steps=90)
     train(panel)
-    assert label != panel.chart.label
-    for i in (0, 1):
-        measured = float(panel.readouts[i][i].text.split(" ± ")[0])
-        trace = panel.chart.arrays[f"{2 * i + 1}.y"]
-        last = np.frombuffer(trace["data"], dtype=np.float32)[-1]
+    assert label != panel.chart.label and "at step 90" in panel.chart.label
+    for i, drawn in enumerate(panel.chart.drawn):
+        assert drawn.given.name == ("KL(p*‖p)", "KL(p‖p*)")[i]
         # the mean of 25 steps of 64 draws: within a few tenths of a nat
-        assert last == pytest.approx(measured, abs=0.5)
+        assert drawn.last[1] == pytest.approx(panel.measured[i].kls[i], abs=0.5)
+    assert panel.chart.clock == panel.run.clock and panel.chart.moments == panel.run.moments
 
 
 def test_the_integrands_sum_to_the_divergences(make):
     panel = make(target="two_moons", show="integrand")
     xmin, xmax, ymin, ymax = panel.stages[0].window
     area = (xmax - xmin) * (ymax - ymin) / 120**2
-    for i in (0, 1):
-        image = panel.stages[i].images[0]
-        assert image.palette == "diverging"
-        kl = float(panel.readouts[i][i].text.split(" ± ")[0])
-        assert float(image.values.sum()) * area == pytest.approx(kl, rel=1e-2)
+    density = panel._grids[120].log_target.reshape(120, 120)
+    for i, stage in enumerate(panel.stages):
+        image = stage.images[0]
+        assert image.palette == ("forward", "reverse")[i], "one hue, and hatching for the sign"
+        log_p = panel.measured[i].log_p.reshape(120, 120)
+        here, other = (density, log_p) if i == 0 else (log_p, density)
+        integrand = (here.exp() * (here - other)).numpy()
+        assert integrand.sum() * area == pytest.approx(panel.measured[i].kls[i], rel=1e-2)
+        shown = image.values.reshape(120, 120)
+        solid = shown != 0
+        np.testing.assert_allclose(shown[solid], np.abs(integrand)[solid], rtol=1e-3, atol=1e-6)
+        assert solid[integrand > 1e-6].all(), "what is positive is whole"
+        negative = integrand < -1e-6
+        assert 0.2 < solid[negative].mean() < 0.8, "what is negative is hatched"
 
 
-def test_mass_outside_the_window_is_spoken_of(make):
+def test_mass_outside_the_window_makes_the_second_number_a_bound(make):
     panel = make(target="two_moons", flow="plu", layers=1, spread=0.0)
     inside = math.erf(3.8 / math.sqrt(2)) ** 2
-    assert 1 - inside < 0.005 and panel.outside[0].text == ""
+    assert 1 - inside < 0.005 and "outside" not in panel.readouts[0][1].text
     with torch.no_grad():
         for parameter in panel.flows()[0].parameters():
             if parameter.ndim == 1:
-                parameter.add_(1.0)  # the base, e times as wide
-    panel._draw()
-    assert "of the model lies outside the window" in panel.outside[0].text
+                parameter.add_(1.0)  # the base, e times as wide and moved by (1, 1)
+    panel.redraw()
+    low, high = (math.erf((edge - 1) / math.e / math.sqrt(2)) / 2 for edge in (-3.8, 3.8))
+    share = 1 - (high - low) ** 2
+    assert re.fullmatch(rf"≥ \S+, {100 * share:.0f} % outside", panel.readouts[0][1].text)
+    assert "outside" not in panel.readouts[0][0].text, "the target's own mass is all inside"
 
 
 def test_the_marked_point_carries_its_log_det(make):
     panel = make(marked=11)
     flow = panel.flows()[0]
     u = torch.from_numpy(panel.stages[0].particles[0].states[0, 11:12])
-    values = panel.transport.readout["values"]
+    values = panel.run.readout["values"]
     assert values[0] == 0
     assert values[-1] == pytest.approx(float(flow.forward(u)[1].detach()), abs=1e-5)
     panel.stages[1].picked = 30
     assert panel.settings.marked == 30
-    assert panel.jobs.wait(5)
+    settle(panel)
     assert [stage.picked for stage in (*panel.stages, panel.strip)] == [30, 30, 30]
 
 
@@ -171,7 +141,7 @@ def test_the_strip_shows_the_chosen_model(make):
     train(panel)
     forward = panel.strip.grids[0].states.copy()
     panel.update(strip="reverse")
-    assert panel.jobs.wait(5)
+    settle(panel)
     assert not np.array_equal(forward, panel.strip.grids[0].states)
     assert np.array_equal(panel.strip.particles[0].states, panel.stages[1].particles[0].states)
 
@@ -183,15 +153,13 @@ def test_the_strip_shows_the_chosen_model(make):
 def test_a_constant_moves_the_loss_and_not_the_gradient(make, path_gradient):
     panel = make(target="energy_2", path_gradient=path_gradient)
     train(panel)
-    flow = panel.flows()[1]
-    loss, norm = panel._probe(flow)
+    loss, gap, norm = panel.reverse_loss, number(panel.gap), panel.gradient.text
     panel.update(log_c=2.5)
-    assert panel.jobs.wait(5)
-    moved, same_norm = panel._probe(flow)
-    assert float(moved.value.detach()) == pytest.approx(float(loss.value.detach()) - 2.5, abs=1e-5)
-    assert same_norm == pytest.approx(norm, rel=1e-5)
-    shown = float(panel.loss.text.replace("−", "-").split(" ± ")[0])
-    assert shown == pytest.approx(float(moved.value.detach()), abs=0.1)
+    settle(panel)
+    assert panel.reverse_loss == pytest.approx(loss - 2.5, abs=1e-5)
+    assert number(panel.gap) == pytest.approx(gap, abs=0.02)
+    assert panel.gradient.text == norm
+    assert number(panel.loss) == pytest.approx(panel.reverse_loss, abs=0.1)
 
 
 def test_a_constant_does_not_change_the_fit(make):
@@ -202,64 +170,36 @@ def test_a_constant_does_not_change_the_fit(make):
     assert np.allclose(a[:, 0], b[:, 0], atol=1e-4)
     assert np.allclose(a[:, 1] + 4.0, b[:, 1], atol=1e-3)
     assert np.allclose(*(p.stages[1].images[0].values for p in (plain, scaled)), atol=1e-3)
-    assert np.allclose(*(_curve(panel, 1) for panel in (plain, scaled)), atol=1e-3)
+    assert np.allclose(*(_curve(panel, 1) for panel in (plain, scaled)), atol=1e-3, equal_nan=True)
+
+
+def test_a_constant_turned_later_leaves_the_curve_where_it_is(make):
+    panel, plain = make(target="energy_2", steps=10), make(target="energy_2", steps=20)
+    train(panel)
+    panel.update(log_c=3.0, steps=20)
+    settle(panel)
+    train(panel)
+    train(plain)
+    assert np.allclose(_curve(panel, 1), _curve(plain, 1), atol=1e-3, equal_nan=True)
 
 
 def _curve(panel, i):
-    trace = panel.chart.arrays[f"{2 * i + 1}.y"]
-    return np.frombuffer(trace["data"], dtype=np.float32)
+    return panel.chart.drawn[i].y
 
 
 # ---- training ------------------------------------------------------------------------------------
 
 
-def test_training_changes_pictures_and_history(make):
+def test_both_models_change_and_in_their_own_ways(make):
     panel = make()
-    before = numbers(panel)
+    before = [stage.images[0].values for stage in panel.stages]
     train(panel)
-    after = numbers(panel)
-    assert panel.fit.history.steps == list(range(1, 31))
-    for name in ("images", "particles"):
-        for one, other in zip(before[name], after[name], strict=True):
-            assert not np.array_equal(one, other)
-    assert not np.array_equal(*after["images"])
-    assert panel.fit._note.text == "step 30 of 30 · CPU"
-
-
-def test_pause_stops_within_a_step_and_a_second_click_queues_nothing(make):
-    panel = make(steps=20_000)
-    panel.fit.toggle()
-    deadline = time.monotonic() + 10
-    while panel.fit.done < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    done = panel.fit.done
-    panel.fit.toggle()
-    assert panel.jobs.wait(5)
-    assert 3 <= panel.fit.done <= done + 3
-    panel.fit.toggle()  # a click, and another before the first is through
-    panel.fit.toggle()
-    assert panel.jobs.wait(5)
-    assert not panel.jobs.running
-    assert "paused" in panel.fit._note.text
-
-
-def test_lockstep_survives_a_pause(make):
-    panel, whole = make(), make()
-    panel.fit.step_once()
-    assert panel.jobs.wait(5)
-    assert [trainer.steps for trainer in panel.fit.trainers] == [1, 1]
-    train(panel)
-    train(whole)
-    assert same(numbers(panel), numbers(whole))
-
-
-def test_reset_restores_the_untrained_flow(make):
-    panel = make()
-    before = numbers(panel)
-    train(panel)
-    panel.fit.reset()
-    assert same(before, numbers(panel))
-    assert panel.fit._note.text == "not trained yet"
+    after = [stage.images[0].values for stage in panel.stages]
+    assert not any(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+    assert not np.array_equal(*after)
+    assert panel.words().endswith(("both measures.", "descends.", "close."))
+    for i, voice in enumerate(("forward", "reverse")):
+        assert f"after 30 steps of {voice} KL on Eight Gaussians" in panel.stages[i].description
 
 
 def test_rate_batch_and_constant_apply_at_once_without_a_restart(make):
@@ -269,102 +209,21 @@ def test_rate_batch_and_constant_apply_at_once_without_a_restart(make):
     panel.update(learning_rate=1e-4, batch=128, log_c=1.0, path_gradient=True, steps=40)
     assert panel.fit.trainers is trainers
     assert [t.optimizer.learning_rate for t in trainers] == [1e-4, 1e-4]
-    assert "<s>T⁻¹</s>" not in panel.needs[1].value  # the path gradient needs the inverse
     train(panel)
     assert panel.fit.done == 40
-
-
-@pytest.mark.parametrize(
-    "change", [{"target": "banana"}, {"flow": "maf"}, {"layers": 3}, {"seed": 9}]
-)
-def test_another_target_or_flow_while_training_starts_from_the_untrained_flow(make, change):
-    panel = make(steps=20_000)
-    panel.fit.toggle()
-    time.sleep(0.3)
-    panel.update(**change)
-    assert not panel.jobs.running
-    assert panel.fit.history.steps == []
-    assert "back to the untrained flow" in panel.fit._note.text
-    fresh = make(steps=20_000, **change)
-    assert same(numbers(panel), numbers(fresh))
-
-
-def test_a_link_brings_both_trained_models_back(make):
-    panel = make()
-    train(panel)
-    assert panel.settings.trained == 30
-    again = make(steps=2000)
-    assert again.restore(panel.link()) == []
-    assert again.jobs.wait(60)
-    assert again.state == panel.state and same(numbers(again), numbers(panel))
-    again.update(trained=12)
-    assert again.jobs.wait(60)
-    assert again.fit.done == again.settings.trained == 12
-    again.update(layers=3)
-    assert again.fit.done == again.settings.trained == 0
-
-
-def test_train_goes_on_after_the_last_step(make):
-    panel = make()
-    train(panel)
-    trainers = panel.fit.trainers
-    train(panel)
-    assert panel.fit.trainers is trainers and panel.fit.done == panel.settings.trained == 60
-    assert "step 60 of 60" in panel.fit._note.text
-    panel.fit.reset()
-    train(panel)
-    assert panel.fit.done == 30
-
-
-def test_no_step_is_made_beyond_those_that_a_link_can_say(make, monkeypatch):
-    monkeypatch.setattr(KLComparison.State.trained, "max", 2)
-    panel = make()
-    for _ in range(3):
-        panel.fit.step_once()
-        assert panel.jobs.wait(60)
-    assert panel.fit.done == panel.settings.trained == 2
-    assert not panel._message.text
-
-
-def test_a_state_wins_over_the_run_that_it_interrupts(make):
-    panel = make(steps=20_000)
-    panel.fit.toggle()
-    time.sleep(0.3)
-    panel.update(layers=3, trained=5)
-    assert panel.jobs.wait(60)
-    assert panel.fit.done == panel.settings.trained == 5
-    fresh = make(steps=20_000, layers=3, trained=5)
-    assert fresh.jobs.wait(60)
-    assert same(numbers(panel), numbers(fresh))
-
-
-def test_a_run_that_fails_says_so_and_keeps_the_last_weights(make):
-    panel = make(learning_rate=0.1, target="formula", formula="-(x^2+y^2)/2", steps=40)
-    train(panel)
-    with torch.no_grad():
-        panel.fit.trainers[1].objective = lambda flow, generator: (_ for _ in ()).throw(
-            FloatingPointError("the flow yields NaN")
-        )
-    panel.update(steps=50)
-    train(panel)
-    assert "Training stopped at step 41: the flow yields NaN" in panel._message.text
-    assert panel.fit._note.text.endswith("stopped")
-    panel.fit.reset()
-    train(panel)
-    assert panel.fit.done == 50
 
 
 # ---- bad input -----------------------------------------------------------------------------------
 
 
 def test_a_hostile_formula_leaves_the_panel_alive(make):
-    panel = make(target="formula", formula="-(x^2 + y^2)/2")
-    before = numbers(panel)
+    panel = make(target="formula", formula="-(x^2 + y^2)/2", steps=10)
+    before = panel.numbers()
     panel.controls["formula"].value = "__import__('os').system('rm -rf /')"
-    assert panel.choice.error
-    assert same(before, numbers(panel))
+    settle(panel)
+    assert panel.choice.error and panel.numbers() == before
     train(panel)
-    assert panel.fit.done == 30
+    assert panel.fit.done == 10
 
 
 def test_a_hostile_link_is_answered_in_words(make):
@@ -375,17 +234,22 @@ def test_a_hostile_link_is_answered_in_words(make):
     assert "target" in panel._message.text
 
 
-def test_every_flow_and_target_can_be_chosen(make):
+UNLIKE = ("nice", "iaf", "contractive_hutchinson", "planar", "batch_norm", "ffjord")
+"""Without scales, inverted in a loop, with estimates, by a root, with buffers, by a solver."""
+
+
+def test_every_target_and_flows_of_every_kind_can_be_chosen(make):
     panel = make(batch=32)
     for name in panel.settings.fields()["target"].options:
         panel.update(target=name)
-        assert panel._message.text == ""
-    for name in panel.settings.fields()["flow"].options:
+        settle(panel)
+        assert panel._message.text == "", name
+    for name in UNLIKE:
         panel.update(target="two_moons", flow=name)
         panel.fit.step_once()
-        assert panel.jobs.wait(20)
+        settle(panel)
         assert panel.fit.done == 1, name
-        assert panel._message.text == ""
+        assert panel._message.text == "", name
 
 
 # ---- the code ------------------------------------------------------------------------------------
@@ -405,8 +269,7 @@ def test_the_code_makes_the_same_models(make, state, capsys):
     printed = capsys.readouterr().out
     assert printed.count("KL(p") == 4
     values = [float(part.split(",")[0]) for part in printed.split("value=")[1:]]
-    shown = [float(r.text.replace(",", "").split(" ± ")[0]) for p in panel.readouts for r in p]
-    assert values == pytest.approx(shown, rel=2e-2)
+    assert values == pytest.approx([kl for model in panel.measured for kl in model.kls], rel=2e-2)
 
 
 # ---- what it is for ------------------------------------------------------------------------------
@@ -414,10 +277,10 @@ def test_the_code_makes_the_same_models(make, state, capsys):
 
 def test_eight_modes_forward_covers_all_and_reverse_does_not(make):
     panel = make()
-    panel.apply_preset(0)
-    started = time.monotonic()
-    train(panel, seconds=300)
-    print(f"{panel.fit.done} steps in {time.monotonic() - started:.0f} s")
+    panel.apply_preset(0)  # its weights come with flowviz
+    settle(panel)
+    assert panel.fit.done == 1200
+    assert panel.words().startswith("Forward covers the target, reverse leaves part of it out")
     target = targets.make("eight_gaussians")
     grid = Grid2D(target.window, 160)
     angle = torch.atan2(grid.points[:, 1], grid.points[:, 0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 import torch
@@ -11,19 +12,35 @@ import torch
 import flowviz
 from flowviz import targets
 from flowviz.panels.parts.target_choice import MOST_POINTS, TargetChoice, TargetState
-from flowviz.widgets.controls import Controls
+from flowviz.widgets.panel import Panel, Screen
+from flowviz.widgets.run_bar import RunBar
+from flowviz.widgets.stage import Stage
+
+
+class Choice(Panel):
+    """The part with nothing around it."""
+
+    State = TargetState
+
+    def build(self) -> Screen:
+        self.stage = Stage()
+        self.choice = TargetChoice(self, self.stage)
+        return Screen(
+            pictures=[self.stage],
+            stages=[self.stage],
+            controls=self.choice.widget,
+            run=RunBar(training=False),
+            companion=widgets.HTML(),
+        )
 
 
 class Choosing:
-    """The part with a state and controls of its own, as a panel has them."""
+    """A panel that has a target to choose, and what is looked at in it."""
 
     def __init__(self, **state):
-        self.messages = []
-        self.settings = TargetState(**state)
-        self.controls = Controls(self.settings)
-        self.choice = TargetChoice(
-            self.settings, self.controls, lambda text, kind: self.messages.append((text, kind))
-        )
+        self.panel = Choice(**state)
+        self.settings, self.controls = self.panel.settings, self.panel.controls
+        self.choice, self.stage = self.panel.choice, self.panel.stage
         self.points, self.formula = self.choice._points, self.choice._formula
 
     def upload(self, name, content):
@@ -36,7 +53,15 @@ class Choosing:
 
 @pytest.fixture
 def made():
-    return Choosing
+    panels = []
+
+    def make(**state):
+        panels.append(Choosing(**state))
+        return panels[-1]
+
+    yield make
+    for one in panels:
+        one.panel.close()
 
 
 def density_of(code):
@@ -131,26 +156,52 @@ def test_a_formula_as_long_as_it_may_be_is_taken(made):
 
 def test_an_error_goes_to_the_panel_where_the_box_is_hidden(made):
     chooser = made(target="formula", formula="x +", hide=["formula"])
-    assert chooser.messages == [(chooser.choice.error, "error")]
+    assert chooser.choice.error
+    assert chooser.panel._message.text == chooser.choice.error
 
 
 def test_no_points_keep_the_target_and_ask_for_some(made):
     chooser = made(target="points")
     assert chooser.choice.target() is targets.make("eight_gaussians")
     assert chooser.choice.code() == "target = flowviz.targets.make('eight_gaussians')"
-    assert "Draw points" in chooser.words
+    assert "Draw points on the picture" in chooser.words
+
+
+def test_the_picture_is_drawn_on_while_ones_own_points_are_the_target(made):
+    chooser = made()
+    assert chooser.stage.drawing == "off"
+    chooser.settings.target = "points"
+    assert chooser.stage.drawing == "points"
+    chooser.stage.drawn = np.array([[0.5, 1], [2, 2]])
+    assert chooser.settings.points == ((0.5, 1), (2, 2))
+    chooser.settings.target = "banana"
+    assert chooser.stage.drawing == "off" and len(chooser.stage.drawn) == 0
+    assert chooser.settings.points == ((0.5, 1), (2, 2)), "they are kept"
+    chooser.settings.target = "points"
+    assert chooser.stage.drawn.tolist() == [[0.5, 1], [2, 2]]
+    chooser.settings.hide = ["points"]
+    assert chooser.stage.drawing == "off"
+
+
+def test_six_thumbnails_are_in_sight_and_all_have_a_name_that_fits(made):
+    gallery = made().controls["target"]
+    assert len(gallery.favourites) == 5 and set(gallery.favourites) <= set(targets.names())
+    assert [tile["name"] for tile in gallery.tiles] == [*targets.names(), "points", "formula"]
+    assert all(tile.get("pixels") for tile in gallery.tiles)
+    assert max(len(tile["short"]) for tile in gallery.tiles) <= 14
+    assert len({tile["short"] for tile in gallery.tiles}) == len(gallery.tiles)
 
 
 def test_drawn_points_become_the_target(made):
     chooser = made(target="points")
     drawn = np.random.default_rng(0).normal([1, -2], 0.3, (200, 2)).astype(np.float32)
-    chooser.points._stage.drawn = drawn
+    chooser.stage.drawn = drawn
     target = chooser.choice.target()
     assert np.allclose(target.points, drawn, atol=6e-4)
     assert chooser.words.startswith("200 points.")
     # the state holds them, and brings them back to another stage
     other = made(**chooser.settings.to_dict())
-    assert np.allclose(other.points._stage.drawn, drawn, atol=6e-4)
+    assert np.allclose(other.stage.drawn, drawn, atol=6e-4)
     assert torch.equal(other.choice.target().points, target.points)
 
 
@@ -164,7 +215,7 @@ def test_drawn_points_become_the_target(made):
 def test_points_that_have_no_density(made, points, words):
     chooser = made(target="points")
     before = chooser.choice.target()
-    chooser.points._stage.drawn = points
+    chooser.stage.drawn = points
     assert chooser.words == f"{words} The target before is kept."
     assert chooser.choice.target() is before
 
@@ -243,16 +294,16 @@ def test_rows_with_missing_values_and_columns_left_aside_are_told(made):
 def test_what_is_said_of_a_table_goes_and_comes_with_its_points(made):
     chooser = made(target="points")
     chooser.upload("own.csv", b"1,2\n3,5\n4,4\n")
-    table = chooser.points._stage.drawn
+    table = chooser.stage.drawn
     chooser.upload("bad.csv", b"a,b\n")
     assert "Nothing was taken" in chooser.words
     chooser.upload("own.csv", b"1,2\n3,5\n4,4\n")
     assert "Read from own.csv" in chooser.words, "the same table again is taken, too"
     # drawn over, and undone
-    chooser.points._stage.drawn = np.concatenate([table, [[2, 2]]])
+    chooser.stage.drawn = np.concatenate([table, [[2, 2]]])
     assert chooser.words.startswith("4 points. The density")
     assert chooser.points._file.loaded == ""
-    chooser.points._stage.drawn = table
+    chooser.stage.drawn = table
     assert chooser.words.startswith("3 points. Read from own.csv")
     assert chooser.points._file.loaded == "own.csv"
 
@@ -262,32 +313,30 @@ def test_the_kernel_answers_no_drawing(made):
     chooser = made(target="points")
     answered = []
     for drawn in (np.random.default_rng(4).normal(size=(n, 2)) for n in (30, 5_000)):
-        chooser.points._stage.drawn = drawn
-        chooser.points._stage.observe(answered.append, names=["drawn"])
+        chooser.stage.drawn = drawn
+        chooser.stage.observe(answered.append, names=["drawn"])
         chooser.settings.hide = ["formula"] if not chooser.settings.hide else []
-        chooser.settings.target = "banana"
-        chooser.settings.target = "points"
-        chooser.points._stage.unobserve(answered.append, names=["drawn"])
+        chooser.stage.unobserve(answered.append, names=["drawn"])
     assert answered == []
     chooser.settings.points = [(0.5, 1), (2, 2)]
-    assert chooser.points._stage.drawn.tolist() == [[0.5, 1], [2, 2]]
+    assert chooser.stage.drawn.tolist() == [[0.5, 1], [2, 2]]
 
 
-def test_a_million_rows_are_subsampled_and_said_so(made):
-    rows = np.random.default_rng(2).normal(size=(1_000_000, 2))
+def test_many_rows_are_subsampled_and_said_so(made):
+    rows = np.random.default_rng(2).normal(size=(100_000, 2))
     chooser = made()
     text = io.BytesIO()
     np.savetxt(text, rows, fmt="%.2f", delimiter=",")
     chooser.upload("big.csv", text.getvalue())
     assert len(chooser.settings.points) == MOST_POINTS
-    assert f"{MOST_POINTS:,} of 1,000,000 points are kept" in chooser.words
+    assert f"{MOST_POINTS:,} of 100,000 points are kept" in chooser.words
     spread = np.array(chooser.settings.points).std(0)
     assert np.allclose(spread, 1, atol=0.08)
 
 
 def test_many_drawn_points_are_subsampled_and_said_so(made):
     chooser = made(target="points")
-    chooser.points._stage.drawn = np.random.default_rng(3).normal(size=(5_000, 2))
+    chooser.stage.drawn = np.random.default_rng(3).normal(size=(5_000, 2))
     assert len(chooser.settings.points) == MOST_POINTS
     assert "2,000 of 5,000 drawn points are used" in chooser.words
 

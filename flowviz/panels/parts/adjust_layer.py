@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ class Scalar:
 
     def set(self, value: float) -> None:
         # Through .data: a step that is under way must not be told of an in-place change.
-        self.tensor.data.view(-1)[self.entry] = value
+        self.tensor.data[tuple(_index(self.tensor, self.entry))] = value
 
 
 def scalars(flow: Flow, layer: int) -> list[Scalar]:
@@ -165,7 +165,7 @@ def _label(name: str, parameter: nn.Parameter, entry: int) -> str:
     return f"{words} [{index}]" if index else words
 
 
-def _index(parameter: nn.Parameter, entry: int) -> list[int]:
+def _index(parameter: Tensor, entry: int) -> list[int]:
     index: list[int] = []
     for length in reversed(parameter.shape):
         entry, i = divmod(entry, length)
@@ -192,7 +192,7 @@ class AdjustLayer:
         self._scalars: list[Scalar] = []
         self._followed: Any = None
         self._layers: tuple[str, list[int]] = ("", [])
-        self._before: dict[str, float] = {}
+        self._before: dict[str, list[float]] = {}
         self.layer = classed(
             widgets.Dropdown(
                 options=[("1", 1)], description="Adjust a layer", tooltip="Whose numbers to turn"
@@ -206,32 +206,33 @@ class AdjustLayer:
         controls.put("adjustments", self.widget)
         self.layer.observe(lambda _: self._follow(), names=["value"])
 
-    def apply(self, flow: Flow, adjustments: Values, *, fresh: bool) -> None:
-        """Bring ``flow`` in line with the adjustments.
+    def apply(self, flows: Sequence[Flow], adjustments: Values, *, fresh: bool) -> None:
+        """Bring flows of one kind in line with the adjustments.
 
         What was adjusted and no longer is gets back the value that it had.
 
         Args:
-            fresh: whether the flow has just been made, without any adjustment.
+            fresh: whether the flows have just been made, without any adjustment.
 
         Raises:
-            ValueError: names that the flow does not have; the others are in force.
+            ValueError: names that the flows do not have; the others are in force.
         """
         if fresh:
             self._before = {}
         wanted = dict(adjustments)
         for key in [key for key in self._before if key not in wanted]:
-            value = self._before.pop(key)
-            if scalar := find(flow, key):
-                scalar.set(value)
+            for flow, value in zip(flows, self._before.pop(key), strict=False):
+                if scalar := find(flow, key):
+                    scalar.set(value)
         unknown = []
         for key, value in wanted.items():
-            scalar = find(flow, key)
-            if scalar is None:
+            found = [scalar for flow in flows if (scalar := find(flow, key))]
+            if not found:
                 unknown.append(key)
                 continue
-            self._before.setdefault(key, scalar.get())
-            scalar.set(value)
+            self._before.setdefault(key, [scalar.get() for scalar in found])
+            for scalar in found:
+                scalar.set(value)
         if unknown:
             raise ValueError(
                 f"The flow has no parameter {', '.join(unknown)} to adjust: a layer's number "

@@ -1,28 +1,53 @@
-"""Training live in a panel: Train, Step, Reset, and what is running said in words."""
+"""Training live in a panel: what the run bar's buttons do, how far it is, and the film of it."""
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import ipywidgets as widgets
+import numpy as np
 
 from flowviz.compute import device
+from flowviz.flows import Flow
+from flowviz.panels.parts import shipped
 from flowviz.training import Snapshot, Trainer
-from flowviz.widgets.jobs import Job, JobRunner
-from flowviz.widgets.layout import button, classed, row, stack
-from flowviz.widgets.readouts import Note
+from flowviz.widgets.charts import BarChart, LineChart
+from flowviz.widgets.jobs import Job
+from flowviz.widgets.panel import Panel
+from flowviz.widgets.run_bar import RunBar
+from flowviz.widgets.stage import Moment, Stage
+from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Integer, PanelState
+
+Weights = Sequence[Mapping[str, Any]]
+"""The state of each model, in order."""
 
 DRAWING_SHARE = 0.25
 """Pictures take at most this share of a run's time; training gets the rest."""
+DRAWN_ONE_BY_ONE = 20
+FIRST_SECOND = 1.0
+"""So many first steps are drawn each, as far as they come within so many seconds."""
+MOMENTS = 40
+"""The film of a run has at most so many."""
+MOST_KEPT = 10_000_000
+"""So many numbers of all moments' weights are kept in memory."""
+REST = 0.6
+"""Seconds of rest after which the film is made anew."""
+AVERAGE = 80
+"""What is shown is the exponential average of the weights over about so many steps."""
+NOTED = 2.0
+"""While training the settings are brought up to date every so many seconds, and links with them."""
 
 
 class FitState(PanelState):
-    """The setting that says how far the training is; the panel adds ``steps``, the run's length."""
+    """The settings that say how long a training is, and how far it is."""
 
+    buttons = ("training",)
+    steps = Integer(1200, 10, 20_000, step=10, label="Steps", help="How long a run is")
     trained = Integer(0, 0, 20_000, help="Training steps made; setting it makes them")
 
     asked = False
@@ -57,72 +82,128 @@ class History:
 
 
 class Fit:
-    """Trains one flow, or several in lockstep, and shows how far it is.
+    """Trains one flow, or several in lockstep, and shows how far it is on the run bar.
+
+    A part of a panel (:class:`~flowviz.widgets.panel.panel.Part`).
 
     Args:
-        settings: the panel's state, a :class:`FitState` with ``steps``.
-        jobs: the panel's job runner.
-        make: makes the trainers of a fresh run, on the panel's present settings.
-        draw: called while a run goes on and at its end, to redraw the panel.
-        fail: shows a failure where the user is looking.
-        pressed: called when a button starts a fresh run.
+        panel: its state is a :class:`FitState`.
+        run: the panel's run bar.
+        make: makes the trainers of a run on the panel's present settings. It is handed the
+            weights that each is to go on from, or None to start with untrained ones, and the
+            step that these are of.
+        start: makes the untrained flow.
+        depends: the settings on which the trained weights depend, besides ``trained``.
+        stages: what the film of a run is shown on.
+        moment: the marks of each of the stages for such flows: what the film shows of a moment.
+        charts: their cursors stand at the moment shown.
+        waterfall: a chart of what the layers contribute, and the contributions for such flows.
 
     Attributes:
-        controls: the buttons and the line under them.
-        history: of the run so far.
+        make: as given.
+        history: of the run so far, as far as it was made here.
         trainers: of the run so far; None before the first step.
     """
 
     def __init__(
         self,
-        settings: Any,
-        jobs: JobRunner,
-        make: Callable[[], Sequence[Trainer]],
-        draw: Callable[[], None],
-        fail: Callable[[Exception], None],
-        pressed: Callable[[], None] = lambda: None,
+        panel: Panel,
+        run: RunBar,
+        make: Callable[[Weights | None, int], Sequence[Trainer]],
+        *,
+        start: Callable[[], Flow],
+        depends: Sequence[str],
+        stages: Sequence[Stage],
+        moment: Callable[[Sequence[Flow]], Sequence[Sequence[Mark]]],
+        charts: Sequence[LineChart] = (),
+        waterfall: tuple[BarChart, Callable[[Sequence[Flow]], np.ndarray]] | None = None,
     ) -> None:
-        self._settings = settings
-        self._jobs = jobs
-        self._make = make
-        self._draw = draw
-        self._fail = fail
-        self._pressed = pressed
+        if not isinstance(panel.settings, FitState):
+            raise TypeError("the state of a panel that trains is a FitState")
+        self._panel, self._run_bar, self.make, self._flow = panel, run, make, start
+        self._settings, self._jobs = panel.settings, panel.jobs
+        self._depends = depends
+        self._stages, self._moment = stages, moment
+        self._charts, self._waterfall = charts, waterfall
+        self._kept: list[tuple[int, Weights]] = []  # the moments of the run: step and weights
+        self._timer: threading.Timer | None = None
+        self._film = self._jobs.latest(self._show_film)
         self._quiet = False
+        self._wanted: int | None = None
+        self._again = False  # what runs was trained before, and a link or a preset asks for it
+        self._stale = False
         self._goal = 0  # where a run ends that went on after its last step
+        self._note = ""
+        self.running = False
         self.trainers: Sequence[Trainer] | None = None
         self.history = History()
-        self._train = button("▶ Train", self.toggle, primary=True, help="Train, or go on training")
-        self._step = button("Step", self.step_once, help="One training step")
-        self._reset = button("Reset", lambda: self.reset(), help="Back to the untrained flow")
-        self._note = Note()
-        buttons = classed(row(self._train, self._step, self._reset), "fv-fit-buttons")
-        self.controls: widgets.Widget = stack(buttons, self._note)
-        self._say("not trained yet")
+        for name, action in (
+            ("train", self.toggle),
+            ("step", self.step_once),
+            ("reset", self.press_reset),
+        ):
+            run.on_press(name, action)
+        self._settings.observe(lambda _: self._say(), names=["hide"])
+        self._say()
+
+    # ---- what there is -------------------------------------------------------------------------
+
+    @property
+    def settled(self) -> bool:
+        """Whether the settings say how far the training is."""
+        return not self.running and self._wanted is None
 
     @property
     def done(self) -> int:
         """Steps made so far."""
-        return self.history.steps[-1] if self.history.steps else 0
+        return self.trainers[0].steps if self.trainers else 0
 
-    def follow(self, changed: frozenset[str], stale: str = "") -> None:
-        """Follow the settings: train as far as they ask, by a link or a preset.
+    @property
+    def flows(self) -> Sequence[Flow]:
+        """What is shown: the flows with averaged weights; empty before the first step."""
+        return [trainer.averaged for trainer in self.trainers or ()]
 
-        Args:
-            changed: the settings' names.
-            stale: why the run so far is worth nothing any more, in words; it is forgotten.
-        """
+    # ---- a part of the panel -------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """What was trained is of another flow or another target: forget it."""
+        self._stale = True
+
+    def follow(self, changed: frozenset[str]) -> None:
+        """Follow the settings: as far as a link or a preset asks, shipped where there is that."""
         settings = self._settings
         wanted = settings.trained if settings.asked or "trained" in changed else None
-        if self.trainers is not None and (stale or (wanted is not None and wanted < self.done)):
-            self._quietly(lambda: self.reset(stale))
-            settings.trained = wanted or 0
-        if wanted is not None and wanted > self.done:
-            self._quietly(lambda: self.train_to(wanted))
+        if self._stale or (wanted is not None and self.trainers and wanted < self.done):
+            self._jobs.stop(wait=True)
+            self._start_anew()
+            if wanted is None:
+                self._note_down()
+        self._stale = False
+        if self._quiet or wanted is None or wanted <= self.done:
+            return
+        weights = shipped.load(self.key(wanted)) if self.trainers is None else None
+        if weights is not None:
+            self.trainers = self.make(weights, wanted)
+            self._note = "pretrained"
+            self._say()
+        else:
+            self._wanted = wanted
 
-    def hold(self) -> None:
-        """Stop, for the moment: the settings already say how far the training is to be."""
-        self._quietly(lambda: self._jobs.stop(wait=True))
+    def begin(self) -> None:
+        """Start the training that was asked for."""
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            self._jobs.stop(wait=True)
+            self._again = True
+            self._start(lambda: wanted - self.done)
+
+    def key(self, trained: int) -> str:
+        """The name of the weights after so many steps: a hash of all that they depend on."""
+        values = self._settings.to_dict()
+        settings = {name: values[name] for name in self._depends}
+        return shipped.key(self._panel.name, {**settings, "trained": trained}, self._flow())
+
+    # ---- the buttons ---------------------------------------------------------------------------
 
     def toggle(self) -> None:
         """Start or go on; pause if it runs."""
@@ -138,21 +219,20 @@ class Fit:
         """Make one step, if nothing runs and the settings can say so many."""
         self._press(lambda: min(1, self._most - self.done))
 
-    def train_to(self, step: int) -> None:
-        """Train until that step, unless it is passed; a run that goes on is stopped first."""
+    def press_reset(self) -> None:
+        """Back to the untrained flow, and say so."""
         self._jobs.stop(wait=True)
-        if step > self.done:
-            self._start(lambda: step - self.done)
+        self._start_anew()
+        self._panel.header.invitation = ""
+        self._note_down()
+        self._panel.redraw()
 
-    def reset(self, why: str = "") -> None:
-        """Stop, forget the run and draw the untrained flow; ``why`` stands in the line below."""
-        self._jobs.stop(wait=True)
-        self.trainers = None
-        self.history = History()
-        self._goal = 0
-        self._draw()
-        self._note_progress()
-        self._say(f"{why}: back to the untrained flow" if why else "not trained yet")
+    def _press(self, steps: Callable[[], int]) -> None:
+        self._panel.header.invitation = ""
+        self._again = False
+        self._start(steps)
+
+    # ---- a run ---------------------------------------------------------------------------------
 
     @property
     def _steps(self) -> int:
@@ -165,91 +245,176 @@ class Fit:
         most: int = type(self._settings).trained.max
         return most
 
-    def _note_progress(self) -> None:
-        """Once nothing runs any more, note in the settings how far the training is."""
-        if not self._jobs.running and not self._quiet:
-            self._settings.trained = self.done
+    def _start_anew(self) -> None:
+        self.trainers, self.history = None, History()
+        self._goal, self._wanted, self._note = 0, None, ""
+        self._kept = []
+        self._hide_film()
+        self._say()
 
-    def _quietly(self, action: Callable[[], object]) -> None:
-        """Do it while the settings already say how far the training is to be."""
+    def _note_down(self) -> None:
+        """Say in the settings how far the training is, which is drawn already."""
         outer, self._quiet = self._quiet, True
         try:
-            action()
+            self._panel.note(trained=self.done)
         finally:
             self._quiet = outer
-
-    def _press(self, steps: Callable[[], int]) -> None:
-        if self.trainers is None:
-            self._pressed()
-        self._start(steps)
 
     def _start(self, steps: Callable[[], int]) -> None:
         try:
             if self.trainers is None:
-                self.trainers = self._make()
+                self.trainers = self.make(None, 0)
         except ValueError as error:
-            self._fail(error)
+            self._panel.fail(error)
             return
         self._jobs.start(
             lambda job: self._run(job, steps()),
             on_progress=lambda draw: draw(),
-            on_done=self._ended,
-            on_error=self._broke,
+            on_done=lambda _: self._ended(None),
+            on_error=self._ended,
         )
 
     def _run(self, job: Job, steps: int) -> None:
         assert self.trainers is not None
-        # Said by the run itself: one that is stopped before it begins leaves no trace.
-        self._train.description = "❚❚ Pause"
-        self._say(self._progress(None) + " · starting")
+        self.running = True
+        self._hide_film()
+        stride = max(1, math.ceil(self._steps / self._most_kept))
+        if not self._kept:
+            self._keep()
+        self._say(_again(steps) if self._again else "preparing")
         started, first = time.monotonic(), self.done
-        next_picture = 0.0
+        next_picture, next_note = 0.0, started + NOTED
 
         def picture() -> None:
-            nonlocal next_picture
+            nonlocal next_picture, next_note
             began = time.monotonic()
-            self._draw()
+            self._panel.redraw()
+            # A link that is being trained again says already how far it is to be.
+            if began >= next_note and self.done > self._settings.trained:
+                self._note_down()
+                next_note = began + NOTED
             ended = time.monotonic()
-            self._say(self._progress((self.done - first) / max(ended - started, 1e-9)))
+            made, rate = self.done - first, (self.done - first) / max(ended - started, 1e-9)
+            again = self._again and _again(steps, (steps - made) / rate)
+            self._say(again or f"{rate:.0f} steps/s")
             next_picture = ended + (ended - began) * (1 / DRAWING_SHARE - 1)
 
         for _ in range(steps):
-            snapshots: list[Snapshot | None] = []
-            for trainer in self.trainers:
-                snapshot = None if job.cancelled else trainer.step()
-                if snapshot is None and not snapshots:
-                    return
-                # Lockstep: once the first trainer has made the step, the others make it too.
-                snapshots.append(snapshot or trainer.step())
-            failed = next((s.failure for s in snapshots if s.failure), None)  # type: ignore[union-attr]
-            if failed:
-                raise ValueError(failed)
-            self.history.add(snapshots)  # type: ignore[arg-type]
+            if not self._advance(job):
+                return
+            if self.done % stride == 0:
+                self._keep()
+            if self.done <= DRAWN_ONE_BY_ONE and time.monotonic() - started < FIRST_SECOND:
+                with self._jobs.lock:
+                    picture()
+                continue
             due = time.monotonic() >= next_picture
             job.report(lambda due=due: picture if due else _nothing)
 
-    def _ended(self, job: Job) -> None:
-        self._draw()
-        self._note_progress()
-        self._train.description = "▶ Train"
-        paused = self.done < self._steps
-        self._say(self._progress(None) + (" · paused" if paused and self.done else ""))
+    def _advance(self, job: Job) -> bool:
+        """One step of all trainers, or of none: False where the run was stopped."""
+        assert self.trainers is not None
+        snapshots: list[Snapshot] = []
+        for trainer in self.trainers:
+            snapshot = None if job.cancelled else trainer.step()
+            if snapshot is None and not snapshots:
+                return False
+            # Lockstep: once the first trainer has made the step, the others make it too.
+            snapshot = snapshot or trainer.step()
+            assert snapshot is not None
+            snapshots.append(snapshot)
+        failed = next((s.failure for s in snapshots if s.failure), None)
+        if failed:
+            raise ValueError(failed)
+        self.history.add(snapshots)
+        return True
 
-    def _broke(self, error: Exception) -> None:
-        self._draw()
-        self._note_progress()
-        self._train.description = "▶ Train"
-        self._say(self._progress(None) + " · stopped")
-        self._fail(error)
+    def _ended(self, error: Exception | None) -> None:
+        self.running = self._again = False
+        self._note = "stopped" if error else "paused" if 0 < self.done < self._steps else ""
+        if self._kept and self._kept[-1][0] != self.done:
+            self._keep()
+        if not self._jobs.running:
+            self._note_down()
+        self._panel.redraw()
+        self._say()
+        if error is not None:
+            self._panel.fail(error)
+        self._film()
 
-    def _progress(self, rate: float | None) -> str:
-        parts = [f"step {self.done:,} of {max(self.done, self._steps):,}"]
-        if rate is not None:
-            parts.append(f"{rate:.0f} steps/s")
-        return " · ".join([*parts, device().type.upper()])
+    # ---- the film ------------------------------------------------------------------------------
 
-    def _say(self, text: str) -> None:
-        self._note.show(text)
+    def film_again(self) -> None:
+        """The film is shown otherwise now: it is made anew once the settings rest for a moment."""
+        if len(self._kept) < 2 or self.running:
+            return
+        self._hide_film()
+        self._timer = threading.Timer(REST, self._film)
+        self._timer.daemon = True
+        self._timer.start()
+
+    @property
+    def _most_kept(self) -> int:
+        """How many moments are kept: fewer of large flows."""
+        size = sum(t.numel() for flow in self.flows for t in flow.state_dict().values())
+        return max(8, min(MOMENTS, MOST_KEPT // max(size, 1)))
+
+    def _keep(self) -> None:
+        """Keep the weights of the moment; every other is dropped where there are too many."""
+        if len(self._kept) >= self._most_kept:
+            self._kept = self._kept[::2]
+        states = [flow.state_dict().items() for flow in self.flows]
+        weights = [{name: tensor.detach().clone() for name, tensor in one} for one in states]
+        self._kept.append((self.done, weights))
+
+    def _hide_film(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for stage in self._stages:
+            stage.film = []
+        self._run_bar.moments = []
+
+    def _show_film(self) -> None:
+        """Show all the moments as the settings of now would show them."""
+        if self.running or len(self._kept) < 2 or not self.trainers:
+            return
+        flows = [self._flow() for _ in self.trainers]
+        shots, contributions = [], []
+        for step, weights in self._kept:
+            for flow, state in zip(flows, weights, strict=True):
+                flow.load_state_dict(state)
+            shots.append((step, self._moment(flows)))
+            if self._waterfall is not None:
+                contributions.append(self._waterfall[1](flows))
+        steps = [step for step, _ in shots]
+        for index, stage in enumerate(self._stages):
+            stage.film = [Moment(step=step, marks=list(marks[index])) for step, marks in shots]
+        for chart in self._charts:
+            chart.moments = steps
+        if self._waterfall is not None:
+            chart = self._waterfall[0]
+            chart.show_contributions(chart.names, chart.values, film=np.array(contributions))
+        self._run_bar.moments = steps
+
+    # ---- words ---------------------------------------------------------------------------------
+
+    def _say(self, status: str = "") -> None:
+        """Bring the run bar up to date."""
+        hidden = "training" in self._settings.hide
+        with self._run_bar.hold_sync():
+            self._run_bar.hidden = ["train", "step", "reset"] if hidden else []
+            self._run_bar.running = self.running
+            self._run_bar.step = self.done
+            self._run_bar.steps = max(self.done, self._steps)
+            words = [status or self._note or ("not trained" if not self.done else "")]
+            self._run_bar.status = " · ".join(filter(None, [*words, device().type.upper()]))
+
+
+def _again(steps: int, seconds: float | None = None) -> str:
+    """What is said while a link or a preset is trained again, which Stop skips."""
+    left = "" if seconds is None else f", about {max(1, math.ceil(seconds)):,} s"
+    return f"training {steps:,} steps again{left}"
 
 
 def _nothing() -> None:

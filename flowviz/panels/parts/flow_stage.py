@@ -1,4 +1,4 @@
-"""A stage with its strip of states, tied to a panel's position and marked point."""
+"""A stage with its strip of states and its run bar, tied to a panel's position and point."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 import torch
 import traitlets
@@ -16,8 +15,12 @@ from torch import Tensor
 
 from flowviz.flows.flow import Trace
 from flowviz.grid import Grid2D, Window
+from flowviz.panels.parts.tied_handle import Carry, TiedHandle, as_it_is
 from flowviz.targets import Target
-from flowviz.widgets.stage import Contours, Handles, Stage
+from flowviz.widgets.layout import classed
+from flowviz.widgets.panel import Panel
+from flowviz.widgets.run_bar import RunBar
+from flowviz.widgets.stage import Contours, Stage
 from flowviz.widgets.stage.marks import Mark
 
 BASE_WINDOW: Window = (-3.5, 3.5, -3.5, 3.5)
@@ -27,42 +30,76 @@ MARGIN = 0.1
 """At least so much room is left beside what a window holds."""
 MOST_MEASURED = 2_000
 """About so many points of each state say how large the window is."""
+SHARE = 0.98
+"""A window holds this share of the particles of all states."""
 OUTLINE_CELLS = 96
 LAYER_TIME = 600.0
 """Milliseconds."""
 
 
 class FlowStage:
-    """The stage that plays a flow, and the strip of its states under the panel.
+    """The stage that plays a flow, the strip of its states, and the run bar that drives both.
 
-    Settings with a ``position`` and a ``point`` follow the page, and the page follows them.
+    Settings with a ``position`` and a ``point`` follow the page, and the page follows them. A part
+    of a panel (:class:`~flowviz.widgets.panel.panel.Part`).
 
     Args:
-        settings: a panel's state.
+        panel: its state has ``position`` and ``point``.
         handle: the name of the marked point.
+        image, preimage: of the point on this stage and back, as
+            :class:`~flowviz.panels.parts.tied_handle.TiedHandle` takes them.
         **traits: of the stage.
 
     Attributes:
-        stage, strip: the widgets, on one clock.
+        stage, strip, run: the widgets, on one clock.
     """
 
-    def __init__(self, settings: Any, *, handle: str, **traits: Any) -> None:
-        self._settings = settings
-        self._handle = handle
+    settled = True
+
+    def __init__(
+        self,
+        panel: Panel,
+        *,
+        handle: str,
+        image: Carry = as_it_is,
+        preimage: Carry = as_it_is,
+        **traits: Any,
+    ) -> None:
+        missing = {"position", "point"} - set(panel.settings.fields())
+        if missing:
+            raise TypeError(f"a panel with a FlowStage needs the settings {sorted(missing)}")
+        self._panel, self._settings = panel, panel.settings
         self._stretches = 1
         self._outlined: tuple[Target, bool] | None = None
+        self._window: tuple[Any, Window] | None = None
         self._setting = threading.local()
-        self.stage = Stage(max_width=0, **traits)
-        self.strip = Stage(strip=True, transport=False, axes=False, max_width=0)
-        self.stage.clock = self.strip.clock = f"flow {self.stage.model_id}"
+        self.stage = Stage(max_width=0, fit=True, transport=False, tools=False, **traits)
+        classed(self.stage, "fv-fills")
+        self.strip = Stage(strip=True, transport=False, axes=False, tools=False, max_width=0)
+        clock = f"flow {self.stage.model_id}"
+        self.stage.clock = self.strip.clock = clock
+        self.run = RunBar(clock=clock)
         traitlets.dlink((self.stage, "direction"), (self.strip, "direction"))
         self.hear("position", self._moved)
-        self.hear("handles", self._dragged)
+        self._handles = [TiedHandle(panel, self.stage, handle, image=image, preimage=preimage)]
+
+    def follow(self, changed: frozenset[str]) -> None:
+        """Go where the settings say."""
+        if "position" in changed and self.stage.frames > 1:
+            self.seek()
+
+    def begin(self) -> None:
+        """Nothing here takes its time."""
 
     @property
     def last(self) -> int:
         """The number of the last state shown."""
         return max(len(self.stage.state_names) - 1, 0)
+
+    @property
+    def layer(self) -> int:
+        """The layer at hand, 1 … K: that which ends at the position, or passes it; 0: none."""
+        return math.ceil(min(self._settings.position, self.last / self._stretches) - 1e-6)
 
     def hear(self, trait: str, take: Callable[[Any], None]) -> None:
         """Call ``take`` with what the user made of a trait of the stage."""
@@ -112,6 +149,9 @@ class FlowStage:
                     if not any(mark.kind == kind for mark in shown):
                         setattr(stage, kind, [])
                 stage.show(*shown)
+        with self.run.hold_sync():
+            self.run.state_names = ["base", *names]
+            self.run.stretches = stretches
 
     def seek(self) -> None:
         """Put the stage where the settings say, as far as the flow has layers."""
@@ -124,8 +164,19 @@ class FlowStage:
 
     def place_handle(self) -> None:
         """Put the handle where the settings say, unless the user has it there already."""
-        if not self._at(self.stage.handles):
-            self.stage.handles = [Handles(self._settings.point, labels=[self._handle])]
+        for handle in self._handles:
+            handle.show()
+
+    def beside(self, window: Window, *, handle: str) -> Stage:
+        """A second stage on the clock, of the base plane: the point itself has a handle there."""
+        like: dict[str, Any] = {"max_width": 0, "fit": True, "transport": False, "tools": False}
+        stage = classed(Stage(window=window, axes=self.stage.axes, **like), "fv-fills")
+        stage.clock = self.stage.clock
+        # Whichever the page draws first starts their clock.
+        for trait in ("position", "direction", "speed"):
+            traitlets.dlink((self.stage, trait), (stage, trait))
+        self._handles.append(TiedHandle(self._panel, stage, handle))
+        return stage
 
     def outline(self, target: Target, shown: bool) -> list[Contours]:
         """The target's contours, unless the stage has them already."""
@@ -138,30 +189,25 @@ class FlowStage:
             return []
         density = Grid2D(target.window, OUTLINE_CELLS).evaluate(target.log_prob)
         density = (density - density.max()).exp().reshape(OUTLINE_CELLS, OUTLINE_CELLS)
-        label = f"contours of the target, {target.title}"
-        return [Contours(density, target.window, levels=(0.1, 0.5), label=label)]
+        return [Contours(density, target.window, levels=(0.1, 0.5), label="target p*")]
+
+    def window(self, states: Tensor, target: Target, why: Any) -> Window:
+        """What is seen: the same as before while ``why`` is, so that axes never jump.
+
+        Args:
+            states: ``[K+1, N, 2]``.
+            why: what makes the window another: the flow's settings, say, and not its weights.
+        """
+        if self._window is None or self._window[0] != (target, why):
+            self._window = (target, why), window_on(states, target.window, SHARE)
+        return self._window[1]
 
     def _wanted(self) -> float:
         return min(self._settings.position * self._stretches, self.last)
 
-    def _at(self, handles: Sequence[Handles]) -> bool:
-        return bool(handles) and np.allclose(handles[0].points, self._settings.point, atol=1e-3)
-
     def _moved(self, position: float) -> None:
         if abs(self._wanted() - position) > 1e-3:
             self._settings.position = round(min(position, self.last) / self._stretches, 3)
-
-    def _dragged(self, handles: Sequence[Handles]) -> None:
-        if handles and not self._at(handles):
-            self._settings.point = handles[0].points
-
-
-def beside(picture: widgets.DOMWidget, other: widgets.DOMWidget) -> widgets.HBox:
-    """The picture, larger, and something beside it; under it where there is no room."""
-    picture.layout.flex, other.layout.flex = "3 1 400px", "2 1 300px"
-    return widgets.HBox(
-        [picture, other], layout=widgets.Layout(flex_flow="row wrap", grid_gap="14px")
-    )
 
 
 def with_start(logabsdet: Tensor) -> Tensor:
@@ -174,7 +220,15 @@ def first(trace: Trace, count: int) -> Trace:
     return Trace(trace.states[:, :count], trace.logabsdet[:, :count], trace.names)
 
 
-def window_on(states: Tensor, window: Window, share: float = 0.99) -> Window:
+def outside(states: Tensor, window: Window) -> float:
+    """The largest share of the points of a state ``[K+1, N, 2]`` that lie outside a window."""
+    xmin, xmax, ymin, ymax = window
+    x, y = states[..., 0], states[..., 1]
+    inside = (x >= xmin) & (x <= xmax) & (y >= ymin) & (y <= ymax)
+    return float((~inside).float().mean(1).max())
+
+
+def window_on(states: Tensor, window: Window, share: float) -> Window:
     """A square window on the base, the target and a share of ``states [K+1, N, 2]`` on each axis.
 
     However far they are, it grows no farther than FARTHEST.

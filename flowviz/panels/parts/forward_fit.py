@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ipywidgets as widgets
+import numpy as np
 
 from flowviz.flows import Flow
 from flowviz.panels.parts.adjust_layer import AdjustLayer, Adjustments, adjustment_code
-from flowviz.panels.parts.fit import Fit, FitState
+from flowviz.panels.parts.fit import AVERAGE, Fit, FitState, Weights
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
@@ -17,71 +17,119 @@ from flowviz.panels.parts.flow_choice import (
     flow_controls,
     make_flow,
 )
-from flowviz.panels.parts.target_choice import TargetChoice, TargetState
+from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
 from flowviz.targets import Target
 from flowviz.training import Trainer, maximum_likelihood
-from flowviz.widgets.controls import Controls
-from flowviz.widgets.jobs import JobRunner
+from flowviz.widgets.charts import BarChart, LossChart
+from flowviz.widgets.charts.loss import Series
 from flowviz.widgets.layout import folded, stack
-from flowviz.widgets.readouts import Kind
+from flowviz.widgets.panel import Panel
+from flowviz.widgets.run_bar import RunBar
+from flowviz.widgets.stage import Stage
+from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Integer, Real
 
 
 class ForwardFitState(TargetState, FlowState, FitState):
     """The settings of the target, of the flow, of its training and of its adjustments."""
 
-    rate = Real(0.003, 1e-4, 0.1, log=True, label="Learning rate")
+    rate = Real(0.005, 1e-4, 0.1, log=True, label="Learning rate", help="Of Adam")
     batch = Integer(512, 16, 4096, step=16, label="Batch", help="Samples of the target a step")
-    steps = Integer(1500, 10, 20_000, step=10, label="Training steps")
     adjustments = Adjustments(label="Adjust a layer", help="Parameters set by hand")
+
+
+MODEL_SETTINGS = (*TARGET_SETTINGS, *FLOW_SETTINGS, "adjustments", "trained")
+"""The settings after whose change there is another flow to draw."""
 
 
 class ForwardFit:
     """The flow in use, and all the controls that make it what it is.
 
+    A part of a panel (:class:`~flowviz.widgets.panel.panel.Part`).
+
     Args:
-        settings: a panel's state, a :class:`ForwardFitState`.
-        controls, jobs: the panel's.
-        draw: redraws the panel; called while a run goes on and at its end.
-        message: shows words to the user.
-        fail: shows an exception.
+        panel: its state is a :class:`ForwardFitState`.
+        run: the panel's run bar.
+        stages: what shows the flow, and the film of its training; one's own points are drawn on
+            the first.
+        moment: the marks of each stage for a flow: what the film shows of a moment.
+        waterfall: a chart of what the layers contribute, and the contributions for a flow.
 
     Attributes:
-        controls: of the target, the flow, its training and its adjustments.
+        target_controls, flow_controls, more_controls: of the target; of the flow and its
+            adjustments; of the training and what few need.
         fit: the training.
+        loss: the chart of its losses.
     """
 
     def __init__(
         self,
-        settings: Any,
-        controls: Controls,
-        jobs: JobRunner,
-        draw: Callable[[], None],
-        message: Callable[[str, Kind], None],
-        fail: Callable[[Exception], None],
+        panel: Panel,
+        run: RunBar,
+        stages: Sequence[Stage],
+        moment: Callable[[Flow], Sequence[Sequence[Mark]]],
+        waterfall: tuple[BarChart, Callable[[Flow], np.ndarray]] | None = None,
     ) -> None:
-        self._settings = settings
-        self._draw = draw
-        self._fail = fail
+        if not isinstance(panel.settings, ForwardFitState):
+            raise TypeError("the state of a panel with a ForwardFit is a ForwardFitState")
+        settings, controls = panel.settings, panel.controls
+        self._panel, self._settings = panel, settings
         self._made: tuple[Any, ...] | None = None
         self._untrained: Flow | None = None
         self._adjusted: Any = ()
-        self._drawn = False
         self._trained_on: Target | None = None
-        self._target = TargetChoice(settings, controls, message)
-        self.fit = Fit(settings, jobs, self._trainers, draw, fail, self._look)
-        self._adjust = AdjustLayer(settings, controls, lambda: self.flow)
-        self.controls: widgets.Widget = stack(
-            self._target.widget,
-            flow_controls(settings, controls, ("flow", "layers", "spread")),
-            self._adjust.widget,
-            self.fit.controls,
-            folded(
-                "More settings",
-                flow_controls(settings, controls, ("hidden", "bins", "seed")),
-                controls.stack("steps", "rate", "batch"),
-            ),
+        self._target = TargetChoice(panel, stages[0])
+        self.loss = LossChart(
+            "the loss against the training step", title="−log p in nats", height=0
         )
+        self.loss.clock = run.clock
+        self.fit = Fit(
+            panel,
+            run,
+            self._trainers,
+            start=lambda: make_flow(settings),
+            depends=(*TARGET_SETTINGS, *FLOW_SETTINGS, "rate", "batch", "adjustments"),
+            stages=stages,
+            moment=lambda flows: moment(flows[0]),
+            charts=[self.loss],
+            waterfall=_of_the_first(waterfall),
+        )
+        self._adjust = AdjustLayer(settings, controls, lambda: self.flow)
+        self.target_controls = self._target.widget
+        self.flow_controls = stack(
+            flow_controls(settings, controls, ("flow", "layers")), self._adjust.widget
+        )
+        self.more_controls = folded(
+            "Training settings",
+            controls.stack("rate", "batch", "steps"),
+            flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
+        )
+
+    # ---- a part of the panel -------------------------------------------------------------------
+
+    @property
+    def settled(self) -> bool:
+        return self.fit.settled
+
+    def follow(self, changed: frozenset[str]) -> None:
+        """Follow the settings: another flow or target forgets the training, a rate does not."""
+        settings = self._settings
+        if "flow" in changed and "adjustments" not in changed and settings.adjustments:
+            settings.adjustments = {}
+        if self.fit.trainers is not None:
+            if not changed.isdisjoint(FLOW_SETTINGS) or self.target is not self._trained_on:
+                self.fit.forget()
+            elif changed & {"rate", "batch"}:
+                trainer = self.fit.trainers[0]
+                trainer.optimizer.learning_rate = settings.rate  # type: ignore[attr-defined]
+                trainer.objective = maximum_likelihood(self.target, settings.batch)
+        self.fit.follow(changed)
+
+    def begin(self) -> None:
+        """Start the training that was asked for."""
+        self.fit.begin()
+
+    # ---- what is in use ------------------------------------------------------------------------
 
     @property
     def target(self) -> Target:
@@ -90,65 +138,55 @@ class ForwardFit:
 
     @property
     def flow(self) -> Flow:
-        """The flow as it is now: trained as far as it is, adjusted as the settings say."""
+        """The flow as it is shown: trained as far as it is, adjusted as the settings say."""
         if self.fit.trainers is not None:
-            flow = self.fit.trainers[0].flow
-            self._apply(flow, fresh=False)
-            return flow
+            trainer = self.fit.trainers[0]
+            # Turned by hand, a number is turned where it is shown and where training goes on.
+            self._apply([trainer.averaged, trainer.flow], fresh=False)
+            return trainer.averaged
         made = tuple(getattr(self._settings, name) for name in FLOW_SETTINGS)
         fresh = self._untrained is None or made != self._made
         if fresh:
             self._untrained, self._made = make_flow(self._settings), made
         assert self._untrained is not None
-        self._apply(self._untrained, fresh=fresh)
+        self._apply([self._untrained], fresh=fresh)
         return self._untrained
+
+    @property
+    def title(self) -> str:
+        """The family's name, as a person reads it."""
+        return type(self._settings).flow.options[self._settings.flow]
 
     @property
     def trained(self) -> int:
         """Training steps made so far."""
         return self.fit.done
 
-    def refresh(self, changed: frozenset[str]) -> bool:
-        """Follow the settings: another flow or target forgets the training, a rate does not.
-
-        Returns:
-            Whether this was the first time, when the panel is drawn here: before the training
-            that a link may ask for, which draws from a thread of its own.
-        """
-        first, self._drawn = not self._drawn, True
-        if first:
-            self._draw()
-        settings = self._settings
-        if "flow" in changed and "adjustments" not in changed and settings.adjustments:
-            settings.adjustments = {}
-        stale = ""
-        if self.fit.trainers is not None:
-            if not changed.isdisjoint(FLOW_SETTINGS):
-                stale = "Another flow"
-            elif self.target is not self._trained_on:
-                stale = "Another target"
-            elif changed & {"rate", "batch"}:
-                trainer = self.fit.trainers[0]
-                trainer.optimizer.learning_rate = settings.rate  # type: ignore[attr-defined]
-                trainer.objective = maximum_likelihood(self.target, settings.batch)
-        self.fit.follow(changed, stale)
-        return first
-
     def show(self) -> None:
-        """Bring the sliders of the adjustments in line with the flow."""
+        """Bring the sliders of the adjustments and the curve of the loss up to date."""
         self._adjust.show(self.flow)
+        history = self.fit.history
+        count = len(history.errors)
+        if not count:
+            self.loss.show_words("Press Train: the loss appears here, step by step")
+            return
+        losses, errors = (np.reshape(c[:count], -1) for c in (history.losses, history.errors))
+        series = Series("loss", history.steps[:count], losses, errors)
+        self.loss.show_series([series])
 
     def code(self) -> list[str]:
         """The lines of Python that make the target and the flow, trained as far as it is."""
-        lines = [self._target.code(), flow_code(self._settings)]
-        lines += adjustment_code(self._settings.adjustments)
+        settings = self._settings
+        lines = [self._target.code(), flow_code(settings)]
+        lines += adjustment_code(settings.adjustments)
         if self.trained:
             lines += [
-                f"objective = maximum_likelihood(target, batch={self._settings.batch})",
-                f"trainer = Trainer(flow, objective, learning_rate={self._settings.rate:g}, "
-                f"seed={self._settings.seed})",
+                f"objective = maximum_likelihood(target, batch={settings.batch})",
+                f"trainer = Trainer(flow, objective, learning_rate={settings.rate:g}, "
+                f"seed={settings.seed}, average={AVERAGE})",
                 f"for _ in range({self.trained}):",
                 "    trainer.step()",
+                "flow = trainer.averaged  # the mean of the last steps' weights",
             ]
         return lines
 
@@ -159,31 +197,44 @@ class ForwardFit:
             lines.append("from flowviz.training import Trainer, maximum_likelihood")
         return lines
 
-    def _look(self) -> None:
-        """Turn to the last state, where training shows; going backwards it shows in the first."""
-        forward = getattr(self._settings, "direction", "forward") == "forward"
-        last = len(self.flow.bijections)
-        wanted = last if forward else 0
-        if min(self._settings.position, last) != wanted:
-            self._settings.position = float(wanted)
-
-    def _trainers(self) -> Sequence[Trainer]:
-        target = self.target
+    def _trainers(self, weights: Weights | None, steps: int) -> Sequence[Trainer]:
+        target, settings = self.target, self._settings
         if not target.has_samples:
             raise ValueError(f"forward KL needs samples, and {target.title} has none")
-        flow = make_flow(self._settings)
-        self._apply(flow, fresh=True)
+        flow = make_flow(settings)
+        # Twice the same: what is undone later is undone in the averaged flow too.
+        self._apply([flow, flow], fresh=True)
+        if weights is not None:
+            flow.load_state_dict(weights[0])
         self._trained_on = target
-        objective = maximum_likelihood(target, self._settings.batch)
-        rate, seed = self._settings.rate, self._settings.seed
-        return [Trainer(flow, objective, learning_rate=rate, seed=seed)]
+        objective = maximum_likelihood(target, settings.batch)
+        return [
+            Trainer(
+                flow,
+                objective,
+                learning_rate=settings.rate,
+                seed=settings.seed,
+                average=AVERAGE,
+                steps=steps,
+            )
+        ]
 
-    def _apply(self, flow: Flow, *, fresh: bool) -> None:
+    def _apply(self, flows: Sequence[Flow], *, fresh: bool) -> None:
         wanted = self._settings.adjustments
         if not fresh and wanted == self._adjusted:
             return
         self._adjusted = wanted
         try:
-            self._adjust.apply(flow, wanted, fresh=fresh)
+            self._adjust.apply(flows, wanted, fresh=fresh)
         except ValueError as error:
-            self._fail(error)
+            self._panel.fail(error)
+
+
+def _of_the_first(
+    waterfall: tuple[BarChart, Callable[[Flow], np.ndarray]] | None,
+) -> tuple[BarChart, Callable[[Sequence[Flow]], np.ndarray]] | None:
+    """A waterfall of a flow as one of the first of several."""
+    if waterfall is None:
+        return None
+    chart, contributions = waterfall
+    return chart, lambda flows: contributions(flows[0])

@@ -7,7 +7,6 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 
-from flowviz.grid import Window
 from flowviz.panels.parts.words import Words
 from flowviz.targets.points import check_points
 from flowviz.targets.table import read_table
@@ -26,26 +25,24 @@ BOUND = 100.0
 
 
 class OwnPoints:
-    """A pad to draw ``settings.points`` on, and two ways to bring a table of them.
+    """``settings.points``, drawn on the panel's picture or brought as a table, in two ways.
 
-    The pad's undo goes back over strokes and tables alike.
+    The picture's undo goes back over strokes and tables alike.
+
+    Args:
+        settings: has ``points``.
+        stage: the picture; it is drawn on while one's own points are the target.
 
     Attributes:
-        widget: the pad, the button, the box, and the words under them.
+        widget: the button, the box, and the words under them.
     """
 
-    def __init__(self, settings: Any, window: Window) -> None:
+    def __init__(self, settings: Any, stage: Stage) -> None:
         self._settings = settings
         self._said: tuple[str, str] = "", ""
-        self._on_pad: tuple[tuple[float, float], ...] = ()  # the points, as the pad has them
+        self._on_pad: tuple[tuple[float, float], ...] = ()  # the points, as the picture has them
         self._read: dict[Any, tuple[str, str]] = {}  # a table's points: its file, and what was read
-        self._stage = Stage(
-            window=window,
-            drawing="points",
-            transport=False,
-            axes=False,
-            description="An empty plane to draw points on",
-        )
+        self._stage = stage
         self._file = FileButton(
             self._uploaded,
             description="CSV file",
@@ -61,7 +58,6 @@ class OwnPoints:
         )
         self._words = Words("fv-points-words")
         self.widget = stack(
-            classed(self._stage, "fv-pad"),
             self._file,
             classed(self._table, "fv-control"),
             self._words,
@@ -72,7 +68,7 @@ class OwnPoints:
     def show(self, error: str, note: str) -> None:
         """Follow the points: on the pad, and in words on what is wrong or where they are from."""
         self._said = error, note
-        self._to_pad()
+        self._to_stage()
         points = self._settings.points
         count, drawn = len(points), len(self._stage.drawn)
         file, source = self._read.get(points, ("", ""))
@@ -83,7 +79,7 @@ class OwnPoints:
             self._words.show(f"{_sentence(error)} The target before is kept.", "error")
         elif error:
             self._words.show(
-                "Draw points above, choose a CSV file or paste rows. Until there are two "
+                "Draw points on the picture, choose a CSV file or paste rows. Until there are two "
                 "different points, the target before is kept.",
                 "info",
             )
@@ -91,6 +87,8 @@ class OwnPoints:
             self._words.show(f"{count:,} points. {source}{note}", "info")
 
     def _drawn(self, points: np.ndarray) -> None:
+        if self._stage.drawing == "off":
+            return
         taken = self._points(points)
         if taken != self._on_pad:
             # The pad keeps all that was drawn: an answer would be a step of its own to undo.
@@ -133,7 +131,14 @@ class OwnPoints:
     def _refuse(self, whence: str, why: str) -> None:
         self._words.show(f"Nothing was taken {whence}: {why}.", "error")
 
-    def _to_pad(self) -> None:
+    def draw_on_stage(self, on: bool) -> None:
+        """Let the picture be drawn on, or take the points off it."""
+        self._stage.drawing = "points" if on else "off"
+        if not on and len(self._stage.drawn):
+            self._on_pad = ()
+            self._stage.drawn = np.empty((0, 2), dtype=np.float32)
+
+    def _to_stage(self) -> None:
         """One goes on drawing where the points are."""
         if self._settings.points != self._on_pad:
             self._on_pad = self._settings.points

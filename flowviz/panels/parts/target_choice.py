@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,25 @@ from flowviz.panels.parts.own_formula import FORMULA, OwnFormula
 from flowviz.panels.parts.own_points import BOUND, MOST_POINTS, POINTS, OwnPoints
 from flowviz.targets import Target
 from flowviz.targets.formula import MAX_LENGTH
-from flowviz.widgets.controls import Controls
 from flowviz.widgets.gallery import Gallery
 from flowviz.widgets.layout import classed, stack
-from flowviz.widgets.readouts import Kind
+from flowviz.widgets.panel import Panel
+from flowviz.widgets.stage import Stage
 from flowviz.widgets.state import Choice, PanelState, Points, Text
 
+FAVOURITES = ("eight_gaussians", "two_moons", "pinwheel", "checkerboard", "circles")
+"""The targets that are always in sight."""
+SHORT = {
+    "eight_gaussians": "Eight",
+    "two_moons": "Moons",
+    "checkerboard": "Checker",
+    "grid_gaussians": "Grid",
+    "correlated_gaussian": "Gaussian",
+    "heavy_tailed": "Heavy tails",
+    "old_faithful": "Geyser",
+    "fiji_earthquakes": "Quakes",
+    **{f"energy_{i}": f"Energy U{sub}" for i, sub in enumerate("₁₂₃₄", 1)},
+}
 _THUMBNAIL = 48
 _WINDOW = (-4.0, 4.0, -4.0, 4.0)
 
@@ -30,10 +42,15 @@ TARGETS = {
 """What can be chosen: names and their titles."""
 
 
+def target_field(default: str) -> Choice:
+    """The setting that names the target."""
+    return Choice(default, TARGETS, label="Target", help="What the flow is fitted to")
+
+
 class TargetState(PanelState):
     """The settings that name a target."""
 
-    target = Choice("eight_gaussians", TARGETS, label="Target", help="What the flow is fitted to")
+    target = target_field("eight_gaussians")
     formula = Text(
         "-((r - 2)/0.4)^2/2 + cos(4*theta)",
         max_length=MAX_LENGTH,
@@ -56,27 +73,27 @@ class TargetChoice:
     stands right under the box, or goes to ``message`` where the boxes are hidden.
 
     Args:
-        settings: has the fields of :class:`TargetState`.
-        controls: of the panel.
-        message: shows words in the panel.
+        panel: its state has the fields of :class:`TargetState`.
+        stage: the panel's main picture, on which one's own points are drawn.
 
     Attributes:
         widget: the gallery, and under it the box for the formula or for points.
         error: what is wrong with the present formula or points, "" if nothing.
     """
 
-    def __init__(
-        self, settings: Any, controls: Controls, message: Callable[[str, Kind], None]
-    ) -> None:
-        self._settings = settings
-        self._message = message
+    def __init__(self, panel: Panel, stage: Stage) -> None:
+        if not isinstance(panel.settings, TargetState):
+            raise TypeError("the state of a panel with a TargetChoice is a TargetState")
+        settings, controls = panel.settings, panel.controls
+        self._settings: Any = settings
+        self._message = panel.message
         self._asked: Any = None
         self._good_key: Any = (settings.fields()["target"].initial, None)
         self._good = _make(*self._good_key)
         self.error = ""
         self._gallery = controls.bind("target", _gallery())
         self._formula = OwnFormula(settings)
-        self._points = OwnPoints(settings, _WINDOW)
+        self._points = OwnPoints(settings, stage)
         controls.put("formula", self._formula.box)
         controls.put("points", self._points.widget)
         self.widget = classed(
@@ -117,6 +134,7 @@ class TargetChoice:
             own.widget.layout.display = None if wanted == name else "none"
             if wanted == name:
                 own.show(self.error, target.note)
+        self._points.draw_on_stage(wanted == POINTS and "points" not in self._settings.hide)
         if self.error and wanted in self._settings.hide:
             self._message(self.error, "error")
 
@@ -134,7 +152,7 @@ def _gallery() -> Gallery:
     """A tile for each target of the catalogue, and the two for one's own."""
     pictures = {name: targets.make(name).thumbnail(_THUMBNAIL) for name in targets.names()}
     pictures[POINTS], pictures[FORMULA] = _scatter(), _waves()
-    return Gallery(TARGETS, pictures, label="Target")
+    return Gallery(TARGETS, pictures, label="Target", favourites=FAVOURITES, short=SHORT)
 
 
 def _scatter() -> np.ndarray:

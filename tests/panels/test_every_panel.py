@@ -1,0 +1,224 @@
+"""What every panel of the registry keeps, whatever it shows: the contract of the base."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import ipywidgets
+import pytest
+
+from flowviz import panels
+from flowviz.widgets.state import Choice, Integer, PanelState, Points, Real, Text, Toggle
+
+PATIENCE = 120
+EVERY = pytest.mark.parametrize("name", panels.names())
+
+
+@pytest.fixture(scope="module")
+def panel_of():
+    """One panel of each kind for all the tests that leave it a panel."""
+    made = {}
+
+    def get(name: str):
+        if name not in made:
+            made[name] = panels.make(name)
+        return made[name]
+
+    yield get
+    for panel in made.values():
+        panel.close()
+
+
+def settle(panel) -> None:
+    assert panel.jobs.wait(PATIENCE)
+
+
+def seen(panel) -> list:
+    """The marks of the panel's pictures, as bytes and values."""
+    stages = panel.screen.stages
+    return [[_plain(mark.to_json()) for mark in stage.marks] for stage in stages]
+
+
+def _plain(value):
+    if isinstance(value, memoryview):
+        return value.tobytes()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+@EVERY
+def test_what_it_is_called_is_the_registrys(name, panel_of):
+    panel, entry = panel_of(name), panels.entry(name)
+    assert (panel.name, panel.title, panel.summary) == (entry.name, entry.title, entry.summary)
+    assert panel.header.title == entry.title
+    assert panel.header.words.strip().endswith((".", "!"))
+
+
+@EVERY
+def test_every_preset_is_a_state_and_is_lit_in_it(name, panel_of):
+    panel = panel_of(name)
+    assert panel.presets
+    for index, (label, _) in enumerate(panel.presets):
+        panel.apply_preset(index)
+        settle(panel)
+        assert panel.header.preset == index, label
+        assert not panel._message.text, label
+        assert panel.restore(panel.link()) == []
+        settle(panel)
+        assert panel.header.preset == index, "its link brings it back"
+        state = panel.state
+        panel.from_json(panel.to_json())
+        assert panel.state == state
+
+
+@EVERY
+def test_it_lands_on_its_first_preset_with_an_invitation(name):
+    panel = panels.make(name)
+    assert panel.header.preset == 0
+    assert panel.header.invitation
+    assert not panel.jobs.running, "what a visitor lands on is there at once"
+    other = next(n for n in panel.settings.fields() if n == "seed")
+    panel.update(**{other: 11})
+    assert not panel.header.invitation
+    panel.close()
+
+
+def _another(field, value):
+    """A value of the field that is not the present one."""
+    if isinstance(field, Choice):
+        return next(name for name in field.options if name not in (value, "points"))
+    if isinstance(field, Toggle):
+        return not value
+    if isinstance(field, (Integer, Real)):
+        middle = (field.min * field.max) ** 0.5 if getattr(field, "log", False) else None
+        wanted = middle or field.min + (field.max - field.min) / 4
+        wanted = min(wanted, 40 if field.name in ("trained", "steps") else 8)
+        number = int(wanted) if isinstance(field, Integer) else wanted
+        return max(number + (number == value), field.min)
+    if isinstance(field, Points):
+        return [[0.5, -0.4]] if field.count == 1 else [[0, 0], [1, 1], [1, 0]]
+    if isinstance(field, Text):
+        return "-(x^2 + 2*y^2)/2"
+    return None
+
+
+@EVERY
+def test_every_setting_can_be_changed_without_an_error(name, caplog):
+    panel = (
+        panels.make(name, trained=0)
+        if "trained" in panels.entry(name).load().State.fields()
+        else panels.make(name)
+    )
+    for setting, field in panel.settings.fields().items():
+        value = _another(field, getattr(panel.settings, setting))
+        if value is None or setting in PanelState.VIEW:
+            continue
+        panel.update(**{setting: value})
+        settle(panel)
+        assert not panel._message.text, f"{setting}={value!r}: {panel._message.text}"
+        assert not caplog.records, setting
+    panel.close()
+
+
+@EVERY
+def test_the_same_settings_give_the_same_picture(name, panel_of):
+    panel = panel_of(name)
+    panel.apply_preset(0)
+    settle(panel)
+    other = panels.make(name)
+    settle(other)
+    assert seen(other) == seen(panel)
+    assert other.numbers() == panel.numbers()
+    other.close()
+
+
+@EVERY
+def test_what_is_hidden_is_out_of_sight(name):
+    cls = panels.entry(name).load()
+    panel = panels.make(name, hide=list(cls.State.hidable()))
+    for control in panel.controls:
+        assert "fv-hidden" in control._dom_classes
+    assert "Goals" not in panel.tabs.list.names
+    if panel.screen.run.training:
+        assert panel.screen.run.hidden == ["train", "step", "reset"]
+    panel.close()
+
+
+@EVERY
+def test_goals_are_not_reached_at_the_start_and_can_be(name):
+    cls = panels.entry(name).load()
+    assert len(cls.goals) == 3
+    panel = panels.make(name)
+    assert panel.goal_list.reached == []
+    panel.close()
+    for index, goal in enumerate(cls.goals):
+        panel = panels.make(name, **goal.by)
+        settle(panel)
+        assert index in panel.goal_list.reached, goal.sentence
+        panel.close()
+
+
+@EVERY
+def test_a_link_opens_it_at_a_goal_and_hostile_ones_are_answered(name):
+    panel = panels.make(name, goal=2, compact=True)
+    assert panel.goal_list.asked == 2
+    assert panel.tabs.list.chosen == "Goals"
+    assert "fv-compact" in panel.widget._dom_classes
+    assert panel.header.preset == 0, "how it is shown makes no other state"
+    for query in ("goal=99", "goal=<script>", "present=maybe", "compact=2", "position=1e99"):
+        if query.partition("=")[0] in panel.settings.fields():
+            assert panel.restore(query), query
+            assert query.partition("=")[0] in panel._message.text
+    panel.close()
+
+
+@EVERY
+def test_the_twin_is_a_picture_and_its_numbers(name, panel_of, monkeypatch):
+    panel = panel_of(name)
+    data, _ = panel._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG") and len(data["image/png"]) > 5_000
+    assert panel.title in data["text/plain"]
+    for number, value in panel.numbers().items():
+        assert f"{number}: {value}" in data["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+    monkeypatch.setenv("FLOWVIZ_HEADLESS", "1")
+    alone, _ = panel._repr_mimebundle_()
+    assert set(alone) == {"image/png", "text/plain"}
+
+
+@EVERY
+def test_its_code_runs_in_a_fresh_process(name):
+    cls = panels.entry(name).load()
+    quick = {"trained": 30} if "trained" in cls.State.fields() else {}
+    panel = panels.make(name, **{**cls.presets[0][1], **quick})
+    settle(panel)
+    done = subprocess.run(
+        [sys.executable, "-c", panel.code()],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    panel.close()
+    assert done.returncode == 0, done.stderr
+
+
+@EVERY
+def test_closing_leaves_no_widget_and_no_thread(name):
+    widgets, threads = set(ipywidgets.widget._instances), set(threading.enumerate())
+    panel = panels.make(name)
+    panel.update(seed=3)
+    panel.close()
+    left = [w for key, w in ipywidgets.widget._instances.items() if key not in widgets]
+    assert not left, left
+    deadline = threading.Event()
+    for _ in range(50):
+        alive = [t for t in set(threading.enumerate()) - threads if t.is_alive()]
+        if not alive:
+            break
+        deadline.wait(0.1)
+    assert not alive

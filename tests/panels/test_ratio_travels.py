@@ -1,0 +1,186 @@
+"""The ratio travels, without a browser: two ways to one ratio, and where they part."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from flowviz.flows import Flow, catalog
+from flowviz.panels.parts.loose_inverse import loosened, loosening
+from flowviz.panels.parts.two_sides import DISTANCES, RATIOS, Side, ratio_in_u, ratio_in_x
+from flowviz.panels.ratio_travels import GAUSSIAN, KL, LOOSE, RatioTravels
+from flowviz.widgets.stage import Handles
+
+QUICK = {"target": "banana", "flow": "actnorm", "layers": 1, "seed": 3}
+DELTA = 0.5
+"""‖μ‖/σ of the Gaussian preset, on either side."""
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    made = RatioTravels(**GAUSSIAN)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def panel():
+    made = RatioTravels(**QUICK)
+    yield made
+    made.close()
+
+
+def settle(panel: RatioTravels) -> RatioTravels:
+    assert panel.jobs.wait(60), "the panel did not come to rest"
+    assert not panel._failure
+    return panel
+
+
+def place(stage) -> np.ndarray:
+    return np.array(stage.handles[0].points[0])
+
+
+def test_both_ways_to_the_ratio_agree_to_rounding_and_the_colours_are_that_ratio():
+    panel = RatioTravels(target="two_moons", layers=2, spread=2.0, carried="target")
+    flow, target = panel.flow, panel.model.target
+    with torch.no_grad():
+        x = target.sample(500, torch.Generator().manual_seed(1))
+        u = flow.inverse(x)[0]
+        in_x, in_u = ratio_in_x(flow, target, x), ratio_in_u(flow, target, u)
+        log_prob = flow.base.log_prob(u) - flow(u)[1]
+    assert float(in_x.std()) > 0.1
+    torch.testing.assert_close(in_x, in_u, atol=2e-4, rtol=2e-4)
+    torch.testing.assert_close(in_x, target.log_prob(x) - log_prob, atol=2e-4, rtol=2e-4)
+    here, there = (stage.particles[0] for stage in (panel.u, panel.x))
+    np.testing.assert_allclose(here.values, there.values, atol=2e-3, rtol=1e-3)
+    np.testing.assert_allclose(here.states[0], there.states[0], atol=1e-6)
+    assert here.value_range == there.value_range and here.palette == there.palette == "sequential"
+    assert panel.sides.round_trip < 1e-5
+    assert all(panel.sides.equal[name] for name in RATIOS)
+    panel.close()
+
+
+def test_the_gaussian_preset_has_its_closed_form(gaussian):
+    x, u = gaussian.sides.x, gaussian.sides.u
+    expected = {
+        "KL(p*‖p)": DELTA**2 / 2,  # 1/8
+        "KL(p‖p*)": DELTA**2 / 2,
+        "TV": math.erf(DELTA / math.sqrt(8)),
+        "χ²": math.expm1(DELTA**2),
+    }
+    for name, value in expected.items():
+        assert x[name] == pytest.approx(value, rel=0.05), name
+    assert all(gaussian.sides.equal[name] for name in RATIOS)
+    # log p*/p at u = (1, 0.6): (‖u‖² − ‖u − (½, 0)‖²)/2 = u₁/2 − 1/8.
+    assert gaussian.ratios == pytest.approx([0.375, 0.375], abs=1e-4)
+    assert "0.375" in gaussian.at_u.text and "0.375" in gaussian.at_x.text
+    # Sliced W₁ of a shift: the mean of |θᵀ(μ* − μ)| over directions, 2/π of it.
+    assert u["W₁"] == pytest.approx(2 / math.pi * DELTA, rel=0.1)
+    assert x["W₁"] == pytest.approx(u["W₁"] / 2, rel=1e-4)
+    assert not any(gaussian.sides.equal[name] for name in DISTANCES)
+    words = gaussian.words()
+    assert "KL(p*‖p) = 0.12" in words and "breaks" not in words
+    shown = gaussian.numbers()
+    assert " = " in shown[KL] and "±" in shown[KL] and " ≠ " in shown["W₁"]
+
+
+def test_divergences_are_those_of_known_ratios():
+    """p* = N(m, I) against p = N(0, I): log p*/p is linear."""
+    m, generator = 0.8, torch.Generator().manual_seed(0)
+    shift = torch.tensor([m, 0.0])
+    p, q = (torch.randn(20_000, 2, generator=generator) for _ in range(2))
+    side = Side(p + shift, q, (p + shift)[:, 0] * m - m * m / 2, q[:, 0] * m - m * m / 2)
+    found = side.divergences(0)
+    for name, value in (
+        ("KL(p*‖p)", m * m / 2),
+        ("KL(p‖p*)", m * m / 2),
+        ("TV", math.erf(m / math.sqrt(8))),
+        ("χ²", math.expm1(m * m)),
+    ):
+        one = found[name]
+        assert abs(float(one.value) - value) < 4 * float(one.standard_error), name
+        assert float(one.standard_error) < 0.1 * value
+    far = torch.full((10,), 80.0)
+    apart = Side(p[:10], q[:10], far, -far).divergences(0)
+    assert float(apart["TV"].value) == pytest.approx(1)
+    assert float(apart["JS"].value) == pytest.approx(math.log(2))
+
+
+def test_a_loose_inverse_breaks_the_equality_and_the_words_say_so():
+    panel = settle(RatioTravels(**{**LOOSE, "passes": 1}))
+    x, u = panel.sides.x[KL], panel.sides.u[KL]
+    assert abs(x - u) > 0.1
+    assert not any(panel.sides.equal[name] for name in RATIOS)
+    assert panel.sides.round_trip > 0.05
+    assert "stops after 1 pass:" in panel.words() and "breaks" in panel.words()
+    assert " ≠ " in panel.numbers()[KL]
+    assert abs(panel.ratios[0] - panel.ratios[1]) > 0.01
+    panel.update(passes=12)
+    settle(panel)
+    assert abs(panel.sides.x[KL] - panel.sides.u[KL]) < abs(x - u) / 5
+    panel.close()
+
+
+def test_an_ode_is_loosened_in_both_directions_and_a_closed_form_not_at_all(panel):
+    u = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    flow = catalog.make("cnf", seed=1, hidden=(16, 16))
+    for parameter in flow.parameters():
+        parameter.data.mul_(2)
+    with torch.no_grad():
+        errors = [
+            float((one.inverse(one(u)[0])[0] - u).abs().max())
+            for one in (loosened(flow, 1), loosened(flow, 8), flow)
+        ]
+    assert errors[0] > 3 * errors[1] > 30 * errors[2]
+    assert loosened(flow, 0) is flow
+    closed: Flow = panel.model.flow
+    with torch.no_grad():
+        torch.testing.assert_close(loosened(closed, 3)(u), closed(u), atol=0, rtol=0)
+    assert loosening(closed, 0) == "" and "no iteration" in loosening(closed, 3)
+    panel.update(passes=3)
+    settle(panel)
+    assert "no iteration" in panel.words() and "breaks" not in panel.words()
+
+
+def test_the_twins_follow_each_other_both_ways(gaussian):
+    panel = gaussian
+    panel.u.handles = [Handles([[0.4, -1.0]])]
+    settle(panel)
+    np.testing.assert_allclose(place(panel.x), (0.2, -0.5), atol=2e-3)
+    assert panel.settings.point == ((0.4, -1.0),)
+    assert panel.ratios == pytest.approx([0.4 / 2 - 0.125] * 2, abs=1e-4)
+    panel.x.handles = [Handles([[-0.3, 0.6]])]
+    settle(panel)
+    np.testing.assert_allclose(place(panel.u), (-0.6, 1.2), atol=2e-3)
+    assert panel.ratios == pytest.approx([-0.3 - 0.125] * 2, abs=1e-4)
+    path = panel.x.paths[0].states
+    np.testing.assert_allclose(np.squeeze(path)[-1], (-0.3, 0.6), atol=2e-3)
+
+
+@pytest.mark.parametrize("which", ["u", "x"])
+def test_a_refused_drag_snaps_both_twins_back(panel, which):
+    stages, before = {"u": panel.u, "x": panel.x}, panel.settings.point
+    stages[which].handles = [Handles([[5.0, 0.0]])]
+    settle(panel)
+    assert panel.settings.point == before
+    for stage in stages.values():
+        np.testing.assert_allclose(place(stage), before[0], atol=2e-3)
+    assert "between -4 and 4" in panel._message.text
+
+
+def test_while_it_trains_the_numbers_follow_and_the_film_holds_both_pictures(panel):
+    first = panel.sides.x[KL]
+    panel.update(trained=40)
+    settle(panel)
+    assert panel.model.trained == 40
+    assert panel.sides.x[KL] < first
+    assert panel.sides.equal[KL]
+    assert len(panel.u.film) == len(panel.x.film) >= 2
+    values = [
+        stage.film[-1].to_json()["marks"]["particles"][0]["values"] for stage in (panel.u, panel.x)
+    ]
+    u, x = (np.frombuffer(value["data"], np.float16).astype(float) for value in values)
+    np.testing.assert_allclose(u, x, atol=0.02, rtol=0.01)
