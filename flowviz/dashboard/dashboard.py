@@ -13,22 +13,15 @@ import ipywidgets as widgets
 from flowviz import panels
 from flowviz.dashboard import address
 from flowviz.dashboard.shell import Shell
+from flowviz.widgets.headless import headless, without_comms
 from flowviz.widgets.panel import Panel
 
 log = logging.getLogger(__name__)
 
-WELCOME = {
-    "text": (
-        "A normalizing flow bends a simple cloud of points, layer by layer, until it has the "
-        "shape of the data. Here you can watch it bend, see what that does to densities, and "
-        "train flows live."
-    ),
-    "steps": [
-        {"label": "Follow points through the layers", "panel": "trajectories", "preset": 0},
-        {"label": "See where space is stretched", "panel": "jacobian_volume", "preset": 0},
-        {"label": "Fit one target in two ways", "panel": "kl_comparison", "preset": 0},
-    ],
-}
+ABOUT = (
+    "A normalizing flow bends a simple cloud of points, layer by layer, until it has the shape of "
+    "the data."
+)
 
 
 class Dashboard:
@@ -42,6 +35,7 @@ class Dashboard:
     """
 
     def __init__(self, query: str | None = None) -> None:
+        without_comms()
         self._query = address.from_page() if query is None else query
         named, notice = address.panel_of(self._query)
         if named is None:
@@ -49,7 +43,7 @@ class Dashboard:
         self.panels: dict[str, Panel] = {}
         """The panels that were built so far."""
         self.shell = Shell(
-            groups=_groups(), welcome=WELCOME, current=named or panels.names()[0], notice=notice
+            groups=_groups(), about=ABOUT, current=named or panels.names()[0], notice=notice
         )
         self._waiting = widgets.HTML()
         self._retry = widgets.Button(description="Try again")
@@ -63,7 +57,7 @@ class Dashboard:
         for name in ("fv", "fv-dash"):
             self.widget.add_class(name)
         self.shell.on_msg(self._receive)
-        self.shell.observe(self._tell_panel, names=["code_shown", "presenting"])
+        self.shell.observe(self._tell_panel, names=["presenting"])
         self._say_loading(self.shell.current)
         # PyTorch loads while the page does.
         first = panels.entry(self.shell.current)
@@ -107,6 +101,9 @@ class Dashboard:
         self.widget.close()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if headless():
+            titles = [panels.entry(name).title for name in panels.names()]
+            return {"text/plain": "\n".join([ABOUT, *titles])}
         return self.widget._repr_mimebundle_(**kwargs)
 
     # ---- the page tells ------------------------------------------------------------------------
@@ -122,9 +119,6 @@ class Dashboard:
         elif kind == "open" and message.get("panel") in panels.names():
             self.shell.notice = ""
             self.open(message["panel"])
-            preset = message.get("preset")
-            if self.panel and isinstance(preset, int) and 0 <= preset < len(self.panel.presets):
-                self.panel.apply_preset(preset)
         elif kind == "address" and isinstance(message.get("query"), str):
             name, self.shell.notice = address.panel_of(message["query"])
             self.open(name or panels.names()[0], message["query"] if name else "")
@@ -135,7 +129,7 @@ class Dashboard:
         self.panels[name] = panel
         self._main.children = (*self._main.children, panel.widget)
         panel.settings.on_change(lambda _: self._write_address(name))
-        panel.header.observe(lambda _: self._follow(name), names=["code_shown", "presenting"])
+        panel.header.observe(lambda _: self._follow(name), names=["presenting"])
 
     def _write_address(self, name: str) -> None:
         if name == self.shell.current:
@@ -143,21 +137,18 @@ class Dashboard:
 
     def _follow(self, name: str) -> None:
         if name == self.shell.current:
-            self.shell.code_shown = self.panels[name].header.code_shown
             self.shell.presenting = self.panels[name].header.presenting
 
     def _tell_panel(self, change: Any) -> None:
         if self.panel is not None:
-            setattr(self.panel.header, change["name"], change["new"])
+            self.panel.header.presenting = change["new"]
 
     # ---- what is seen --------------------------------------------------------------------------
 
     def _show(self, name: str) -> None:
-        presenting = self.shell.presenting
         self._state.add_class("fv-away")
         for other, panel in self.panels.items():
             (panel.widget.remove_class if other == name else panel.widget.add_class)("fv-away")
-        self.panels[name].header.presenting = presenting
         self._follow(name)
         self._write_address(name)
 

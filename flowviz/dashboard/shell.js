@@ -1,8 +1,4 @@
-// The shell around the panels: top bar, menu, welcome, and the page's address.
-
-import { copyButton } from "../widgets/clipboard.js";
-
-const WELCOMED = "flowviz-welcomed";
+// The shell around the panels: menu, colours, notices, and the page's address.
 
 function element(tag, className, ...content) {
   const made = document.createElement(tag);
@@ -17,23 +13,6 @@ function button(text, title, onClick) {
   made.title = title;
   made.addEventListener("click", onClick);
   return made;
-}
-
-// Storage may be forbidden; then the welcome is there at every visit.
-function remembered(key) {
-  try {
-    return localStorage.getItem(key) !== null;
-  } catch {
-    return false;
-  }
-}
-
-function remember(key) {
-  try {
-    localStorage.setItem(key, "1");
-  } catch {
-    // as above
-  }
 }
 
 // The address belongs to the dashboard where it is the page; in a notebook it is the notebook's.
@@ -71,27 +50,7 @@ function render({ model, el }) {
   menu.classList.add("fv-menu");
   menu.setAttribute("aria-controls", "fv-nav");
   menu.setAttribute("aria-label", "Panels");
-  const name = element("b", "fv-name", "flowviz");
-  const tagline = element("span", "fv-tagline", "Normalizing flows you can touch");
-
-  const codes = [];
-  const presents = [];
-  function tools(className) {
-    const code = button("Show code", "The lines of flowviz that make this panel", () =>
-      set("code_shown", !model.get("code_shown")),
-    );
-    const line = () =>
-      ours ? link(model.get("query")) : `flowviz.dashboard.Dashboard(${JSON.stringify(model.get("query"))})`;
-    const copied = ours
-      ? copyButton("Copy link", "Copy a link that brings this state back", line)
-      : copyButton("Copy line", "Copy a line of Python that brings this state back", line);
-    const present = button("Present", "Hide menu and controls; Escape brings them back", () =>
-      set("presenting", !model.get("presenting")),
-    );
-    codes.push(code);
-    presents.push(present);
-    return element("div", className, code, copied, present);
-  }
+  const name = element("h1", "fv-name", "flowviz");
 
   const theme = button("", "", () => {
     document.documentElement.dataset.fvTheme = isDark() ? "light" : "dark";
@@ -105,9 +64,7 @@ function render({ model, el }) {
     theme.title = dark ? "Light colours" : "Dark colours";
     theme.setAttribute("aria-label", theme.title);
   }
-  const bar = element("header", "fv-topbar", skip, menu, name, tagline, tools("fv-bar-tools"), theme);
-  const leave = button("Leave", "Show menu and controls again (Escape)", () => set("presenting", false));
-  leave.classList.add("fv-leave");
+  const bar = element("header", "fv-topbar", skip, menu, name, theme);
 
   // The menu.
   const nav = element("nav", "fv-rail");
@@ -141,9 +98,8 @@ function render({ model, el }) {
       more.href = lessons;
       nav.append(element("h2", "", "Course"), element("ul", "", element("li", "", more)));
     }
-    nav.append(tools("fv-nav-tools"));
+    nav.append(element("p", "fv-about", model.get("about")));
     markCurrent();
-    drawTools();
   }
   function markCurrent() {
     for (const [panel, item] of items) {
@@ -158,18 +114,11 @@ function render({ model, el }) {
     menu.setAttribute("aria-expanded", String(open));
     if (open) nav.querySelector("[aria-current], .fv-item")?.focus();
   }
-  function drawTools() {
-    const shown = model.get("code_shown");
-    for (const code of codes) {
-      code.textContent = shown ? "Hide code" : "Show code";
-      code.setAttribute("aria-expanded", String(shown));
-    }
-    const presenting = model.get("presenting");
-    for (const present of presents) present.setAttribute("aria-pressed", String(presenting));
-    el.closest(".fv-dash")?.classList.toggle("fv-presenting", presenting);
+  function markPresenting() {
+    el.closest(".fv-dash")?.classList.toggle("fv-presenting", model.get("presenting"));
   }
 
-  // The notice and the welcome.
+  // The notice.
   const notice = element("div", "fv-note-bar");
   notice.setAttribute("role", "status");
   function drawNotice() {
@@ -180,23 +129,6 @@ function render({ model, el }) {
       button("Dismiss", "Take this message away", () => set("notice", "")),
     );
   }
-  const welcome = element("section", "fv-welcome");
-  welcome.setAttribute("aria-label", "Welcome");
-  function drawWelcome() {
-    const { text, steps = [] } = model.get("welcome");
-    welcome.hidden = !text || remembered(WELCOMED);
-    const choices = steps.map(({ label, panel, preset }) =>
-      button(label, "Open the panel in this state", () => model.send({ kind: "open", panel, preset })),
-    );
-    const done = button("✕", "Do not show this again", () => {
-      remember(WELCOMED);
-      welcome.hidden = true;
-    });
-    done.setAttribute("aria-label", "Dismiss the welcome");
-    done.classList.add("fv-dismiss");
-    welcome.replaceChildren(element("p", "", text ?? ""), element("div", "", ...choices), done);
-  }
-
   // The address.
   let timer = 0;
   function writeAddress() {
@@ -225,7 +157,7 @@ function render({ model, el }) {
       if (nav.classList.contains("fv-open")) {
         openMenu(false);
         menu.focus();
-      } else if (model.get("presenting")) set("presenting", false);
+      }
     },
     { signal },
   );
@@ -237,14 +169,12 @@ function render({ model, el }) {
     { signal },
   );
 
-  el.append(bar, leave, nav, welcome, notice);
+  el.append(bar, nav, notice);
   const listeners = [
     ["change:groups", drawMenu],
     ["change:current", markCurrent],
-    ["change:code_shown", drawTools],
-    ["change:presenting", drawTools],
+    ["change:presenting", markPresenting],
     ["change:notice", drawNotice],
-    ["change:welcome", drawWelcome],
     ["change:query", writeAddress],
   ];
   for (const [event, listener] of listeners) model.on(event, listener);
@@ -254,7 +184,7 @@ function render({ model, el }) {
   drawMenu();
   openMenu(false);
   drawNotice();
-  drawWelcome();
+  markPresenting();
   writeAddress();
   requestAnimationFrame(drawTheme); // the style sheet arrives a moment after this call
   model.send({ kind: "ready" });

@@ -1,4 +1,4 @@
-"""The shell around the panels: top bar, menu, welcome, and the page's address."""
+"""The shell around the panels: menu, colours, notices, and the page's address."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ _TOKENS = _HERE.parent / "widgets" / "tokens.css"
 class Shell(anywidget.AnyWidget):
     """What surrounds the panels. It keeps the address in step with ``query`` by itself.
 
-    Messages to Python: ``{"kind": "ready"}`` when it is on the page, ``{"kind": "open", "panel",
-    "preset"}`` for a choice in the menu or the welcome, ``{"kind": "address", "query"}`` when the
-    visitor went back or forward.
+    Messages to Python: ``{"kind": "ready"}`` when it is on the page, ``{"kind": "open",
+    "panel"}`` for a choice in the menu, ``{"kind": "address", "query"}`` when the visitor went
+    back or forward.
     """
 
     _esm = esm.module(_HERE / "shell.js")
     _css = "\n".join(p.read_text(encoding="utf-8") for p in (_TOKENS, _HERE / "shell.css"))
-    # [{title, panels: [{name, title}]}] and {text, steps: [{label, panel, preset}]}
-    groups: traitlets.List = traitlets.List().tag(sync=True)
-    welcome: traitlets.Dict = traitlets.Dict().tag(sync=True)
+    groups: traitlets.List = traitlets.List(help="{title, panels: [{name, title}]}").tag(sync=True)
+    about = traitlets.Unicode(help="what a flow is, in a sentence").tag(sync=True)
     current = traitlets.Unicode(help="name of the open panel").tag(sync=True)
     query = traitlets.Unicode(help="address of what is shown").tag(sync=True)
     notice = traitlets.Unicode(help="what the visitor must know; empty for nothing").tag(sync=True)
-    code_shown = traitlets.Bool(False).tag(sync=True)
     presenting = traitlets.Bool(False).tag(sync=True)

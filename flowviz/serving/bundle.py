@@ -13,6 +13,14 @@ from tornado import web
 
 from flowviz.widgets.charts import bundle
 
+EXTENSIONS = (
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+    "anywidget",
+    "flowviz",
+)
+"""The federated extensions of JupyterLab that our pages need."""
+
 _YEAR = 365 * 24 * 3600
 
 

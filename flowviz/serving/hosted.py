@@ -33,4 +33,5 @@ def voila(c: Any) -> None:
     c.VoilaConfiguration.strip_sources = True
     c.VoilaConfiguration.show_tracebacks = False
     c.VoilaConfiguration.page_config_hook = bundle.announce
+    c.VoilaConfiguration.extension_allowlist = list(bundle.EXTENSIONS)
     c.VoilaExecutor.cell_error_instruction = "What went wrong is in the server's log."

@@ -56,6 +56,8 @@ def configuration(host: str, port: int, theme: str | None) -> Config:
     c.VoilaConfiguration.show_tracebacks = False
     c.VoilaConfiguration.file_allowlist = []
     c.VoilaConfiguration.page_config_hook = bundle.announce
+    # What else is installed would be fetched and run before the first picture.
+    c.VoilaConfiguration.extension_allowlist = list(bundle.EXTENSIONS)
     c.VoilaConfiguration.multi_kernel_manager_class = ReapingKernelManager
     c.VoilaConfiguration.kernel_spec_manager_class = OwnKernelSpecManager
     c.VoilaExecutor.cell_error_instruction = "What went wrong is in the server's log."

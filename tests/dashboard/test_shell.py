@@ -11,7 +11,9 @@ import pytest
 
 from flowviz import panels
 from flowviz.dashboard import Dashboard, address
-from flowviz.widgets.panel import Panel, Slots
+from flowviz.widgets.panel import Panel, Screen
+from flowviz.widgets.run_bar import RunBar
+from flowviz.widgets.stage import Stage
 from flowviz.widgets.state import Integer, PanelState
 
 
@@ -26,10 +28,17 @@ class Basic(Panel):
     summary = "One. Two."
     group = "Basics"
     State = CountState
-    presets = (("Deep", {"layers": 12}),)
+    presets = (("Plain", {}), ("Deep", {"layers": 12}))
 
-    def build(self) -> Slots:
-        return Slots(pictures=widgets.HTML())
+    def build(self) -> Screen:
+        stage = Stage()
+        return Screen(
+            pictures=[stage],
+            stages=[stage],
+            controls=widgets.HTML(),
+            run=RunBar(training=False),
+            companion=widgets.HTML(),
+        )
 
 
 class Fitting(Basic):
@@ -147,6 +156,7 @@ def test_a_hostile_setting_is_said_in_the_panel(query):
     told(dashboard, kind="ready")
     assert "Not everything in the link was usable" in dashboard.panel._message.text
     assert dashboard.panel.state["layers"] == (6 if "layers=6" in query else 4)
+    assert "panel=" not in dashboard.panel._message.text, "that is the dashboard's own"
 
 
 def test_going_back_brings_panel_and_state_back():
@@ -159,22 +169,11 @@ def test_going_back_brings_panel_and_state_back():
     assert "no panel “none”" in dashboard.shell.notice
 
 
-def test_a_preset_of_the_welcome_is_applied():
-    dashboard = Dashboard("")
-    told(dashboard, kind="ready")
-    told(dashboard, kind="open", panel="fitting", preset=0)
-    assert dashboard.panel.state["layers"] == 12
-    told(dashboard, kind="open", panel="fitting", preset=99)
-    assert shown(dashboard) == ["fitting"]
-
-
 def test_nonsense_from_the_page_is_ignored():
     dashboard = Dashboard("")
     told(dashboard, kind="ready")
     for message in ({}, {"kind": "open"}, {"kind": "open", "panel": 3}, {"kind": "address"}):
         told(dashboard, **message)
-    for preset in (-1, "0", 1.5, [0]):
-        told(dashboard, kind="open", panel="basic", preset=preset)
     dashboard._receive(dashboard.shell, "text", [])
     assert shown(dashboard) == ["basic"]
     assert dashboard.panel.state == Basic.State.defaults()
@@ -182,7 +181,7 @@ def test_nonsense_from_the_page_is_ignored():
 
 def test_a_panel_that_fails_says_so_and_can_be_tried_again(registry, monkeypatch):
     class Broken(Basic):
-        def build(self) -> Slots:
+        def build(self) -> Screen:
             raise ValueError("no <data>")
 
     monkeypatch.setattr(registry, "Basic", Broken)
@@ -199,17 +198,31 @@ def test_a_panel_that_fails_says_so_and_can_be_tried_again(registry, monkeypatch
     assert shown(dashboard) == ["basic"] and not waiting(dashboard)
 
 
-def test_code_and_presenting_follow_one_another():
+def test_presenting_follows_the_panel_that_is_open_and_stays_in_its_link():
     dashboard = Dashboard("")
     told(dashboard, kind="ready")
-    dashboard.shell.code_shown = True
-    assert "flowviz.panels.make('basic')" in dashboard.panel.header.code
     dashboard.shell.presenting = True
     assert "fv-present" in dashboard.panel.widget._dom_classes
-    told(dashboard, kind="open", panel="fitting")
-    assert dashboard.panel.header.presenting and not dashboard.shell.code_shown
+    assert dashboard.shell.query == "panel=basic&present=1"
+    told(dashboard, kind="open", panel="fitting")  # that one is not presented
+    assert not dashboard.shell.presenting and not dashboard.panel.header.presenting
+    told(dashboard, kind="open", panel="basic")
+    assert dashboard.shell.presenting
     dashboard.panel.header.presenting = False  # Escape
-    assert not dashboard.shell.presenting
+    assert not dashboard.shell.presenting and dashboard.shell.query == "panel=basic"
+
+
+def test_a_link_opens_a_panel_presented_compact_and_at_a_goal():
+    dashboard = Dashboard("panel=basic&present=1&compact=1&goal=1")
+    told(dashboard, kind="ready")
+    assert dashboard.shell.presenting and dashboard.panel._message.text == ""
+    assert {"fv-present", "fv-compact"} <= set(dashboard.panel.widget._dom_classes)
+    assert dashboard.panel.goal_list.asked == 1
+    hostile = Dashboard("panel=basic&present=maybe&goal=1e9&layers=6")
+    told(hostile, kind="ready")
+    assert not hostile.shell.presenting and hostile.panel.state["layers"] == 6
+    for name in ("present", "goal"):
+        assert f"{name}=" in hostile.panel._message.text
 
 
 def test_the_query_comes_from_the_page(monkeypatch):

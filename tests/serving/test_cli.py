@@ -16,6 +16,8 @@ import pytest
 from nbformat.sign import NotebookNotary
 
 from flowviz.serving import cli, lab_server, paths, ports
+from flowviz.widgets.charts import bundle
+from tests.serving.test_pages import fetch
 
 
 @pytest.fixture
@@ -119,8 +121,15 @@ def descendants(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("when", ["idle", "starting a kernel", "with a kernel"])
+# One handler is there for the three signals: each of them once, and once in each state.
+@pytest.mark.parametrize(
+    ("how", "when"),
+    [
+        (signal.SIGHUP, "idle"),
+        (signal.SIGINT, "starting a kernel"),
+        (signal.SIGTERM, "with a kernel"),
+    ],
+)
 def test_it_ends_and_leaves_nothing_behind(start_flowviz, tmp_path, how, when):
     temporary, runtime = tmp_path / "tmp", tmp_path / "runtime"
     temporary.mkdir()
@@ -166,17 +175,17 @@ def test_our_own_notebooks_are_trusted_and_changed_ones_are_not(tmp_path, monkey
     assert rest
 
 
-def test_lab_opens_copies_in_a_folder_of_ones_own(start_flowviz, tmp_path):
-    server = start_flowviz("--lab", "mine")
+def test_lab_opens_copies_in_a_folder_of_ones_own_and_leaves_nothing_else(start_flowviz, tmp_path):
+    runtime = tmp_path / "runtime"
+    server = start_flowviz("--lab", "mine", env={"JUPYTER_RUNTIME_DIR": str(runtime)})
+    assert server.url.startswith(f"http://localhost:{server.port}/lab?token=")
     names = {p.name for p in paths.notebooks().glob("*.ipynb")}
     assert {p.name for p in (tmp_path / "mine").iterdir()} >= names
     assert f"Copied {len(names)} notebooks to {tmp_path / 'mine'}." in server.log()
-
-
-def test_lab_ends_and_leaves_nothing_behind(start_flowviz, tmp_path):
-    runtime = tmp_path / "runtime"
-    server = start_flowviz("--lab", env={"JUPYTER_RUNTIME_DIR": str(runtime)})
-    assert server.url.startswith(f"http://localhost:{server.port}/lab?token=")
+    # As in the dashboard, plotly comes by an address of the server.
+    reply = fetch(f"{server.origin}/{bundle.path()}")
+    assert reply.status == 200 and reply.body == bundle.module()
+    assert bundle.path() in fetch(server.address("/lab")).text
     assert server.stop() == 0, server.log()
     left = {p.name for p in Path(runtime).iterdir()}
     # Jupyter's own key for its cookies outlives its servers, as for every notebook server.

@@ -82,7 +82,7 @@ def test_the_readme_has_two_commands_of_one_line_each():
     # Every test is in one of the two runs.
     first, second = tests.split(" && ")[-2:]
     assert first == '.venv/bin/python -m pytest -n auto --dist loadfile -m "not alone"'
-    assert second == ".venv/bin/python -m pytest -m alone"
+    assert second == ".venv/bin/python -m pytest -n 2 --dist loadfile -m alone"
     for command in (dashboard, tests):
         subprocess.run(["bash", "-nc", command], check=True)
 
