@@ -13,6 +13,8 @@ import torch
 from flowviz import exercises
 from flowviz.exercises import check, predict
 from flowviz.flows import Inverse, jacobian
+from flowviz.panels.parts.fit import FitState
+from flowviz.widgets.state import Integer
 
 # ------------------------------------------------------------------ right answers
 
@@ -49,7 +51,7 @@ def reverse_by_log_prob(flow, target, u):
         ("reverse_kl", reverse_by_parts),
         ("reverse_kl", reverse_by_log_prob),
         ("best_gaussian", (-1, 3.25**0.5)),
-        ("best_gaussian", [-1.0, 1.80]),
+        ("best_gaussian", [-1.0, 1.8028]),
         ("best_gaussian", torch.tensor([-1.0, 1.803])),
         ("best_gaussian", np.array([-1.0, 1.803])),
     ],
@@ -288,6 +290,9 @@ GAUSSIAN = {
     "second moment": ((-1, 4.25**0.5), "the root of E[x²]"),
     "sum of deviations": ((-1, 3**0.5 + 0.5), "variances add up"),
     "½ taken for the variance": ((-1, 3.5**0.5), "its variance is ¼"),
+    "two decimals": ((-1, 1.80), "give three decimals"),
+    "two decimals, the other way": ((-1, 1.81), "give three decimals"),
+    "a rounded mean": ((-1.004, 1.803), "give three decimals"),
     "other deviation": ((-1, 9), "the standard deviation is not"),
     "reverse": ((-2, 0.5), "what reverse KL settles for"),
     "reverse, lighter mode": ((2, 0.5), "what reverse KL settles for"),
@@ -494,6 +499,63 @@ def test_nothing_is_committed_without_a_choice():
     assert not asked.committed and asked.why == ""
 
 
+class Lab:
+    """A panel as far as a prediction knows one: settings that change."""
+
+    class State(FitState):
+        steps = Integer(100, 1, 1000)
+
+    def __init__(self):
+        self.settings = self.State()
+
+
+def test_the_reason_waits_for_the_experiment():
+    asked = predict("Which one?", ["a", "b", "c"], "b", "because", experiment="Press Train.")
+    panel = Lab()
+    assert asked.tried_in(panel) is panel
+    asked.commit("b")
+    assert asked.committed and (asked.verdict, asked.answer, asked.why) == ("", -1, "")
+    panel.settings.update({"trained": 99})
+    assert asked.verdict == ""
+    panel.settings.update({"trained": 100})
+    assert (asked.verdict, asked.answer, asked.why) == ("right", 1, "because")
+
+
+def test_an_experiment_before_the_commitment_gives_nothing_away():
+    asked = predict("Which one?", ["a", "b"], "b", "because", experiment="Move it.")
+    panel = asked.tried_in(Lab(), lambda settings: settings.steps != 100)
+    panel.settings.update({"trained": 100})
+    assert not asked.tried
+    panel.settings.update({"steps": 200})
+    assert asked.tried and asked.why == "" and asked.verdict == ""
+    asked.commit("a")
+    assert (asked.verdict, asked.why) == ("wrong", "because")
+
+
+def test_a_question_asked_again_in_another_run_hears_of_the_experiment():
+    first, again = (predict("Twice?", ["a", "b"], "b", "", experiment="Try.") for _ in range(2))
+    panel = first.tried_in(Lab())
+    again.commit("b")
+    panel.settings.update({"trained": 100})
+    assert again.verdict == "right"
+
+
+def test_a_page_that_was_loaded_again_brings_the_answer_back():
+    asked = predict("Which one?", ["a", "b"], "b", "because", experiment="Press Train.")
+    asked.set_state({"chosen": 1, "committed": True, "tried": True})
+    assert (asked.verdict, asked.why) == ("right", "because")
+    asked.ask_again()
+    assert not asked.committed and (asked.chosen, asked.verdict, asked.why) == (-1, "", "")
+    asked.commit("a")
+    assert asked.verdict == "", "the experiment is to be made again"
+
+
+def test_a_predictions_text_is_the_question_and_the_options():
+    data, _ = ask()._repr_mimebundle_()
+    assert data["text/plain"] == "Which?\n○ a\n○ b\n○ c"
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
 @pytest.mark.parametrize(
     "options, answer, complaint",
     [
@@ -506,6 +568,32 @@ def test_nothing_is_committed_without_a_choice():
 def test_an_impossible_question_is_refused(options, answer, complaint):
     with pytest.raises(ValueError, match=complaint):
         predict("?", options, answer, "")
+
+
+# ------------------------------------------------------------------ a page without cells
+
+
+def answers(*texts: str) -> str:
+    fields = check("best_gaussian", (..., ...)).fields
+    fields.texts = list(texts)
+    return fields.answer
+
+
+def test_on_a_page_numbers_have_fields_and_programmes_a_place(monkeypatch):
+    assert check("best_gaussian", (..., ...)).fields is None
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5")
+    asked = check("best_gaussian", (..., ...))
+    assert asked.verdict == "open" and asked.fields.labels == ["mean", "standard deviation"]
+    assert "application/vnd.jupyter.widget-view+json" in asked._repr_mimebundle_()[0]
+    assert "Not answered yet" in asked.fields.answer
+    assert "Right" in answers("−1", "1,803") and "Right" in answers("-1.000", " 1.803 ")
+    assert "is the variance" in answers("-1", "3.25")
+    assert "“√3” is no number" in answers("-1", "√3")
+    assert "Not answered yet" in answers("-1", "")
+    assert "<b>" not in answers("<b>", "1")
+    programme = check("forward_kl", None)
+    assert programme.verdict == "open" and "flowviz --lab" in programme.reason
+    assert check("forward_kl", forward_by_parts).passed
 
 
 def test_importing_exercises_does_not_load_torch():

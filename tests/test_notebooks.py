@@ -11,7 +11,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
+import flowviz
 from flowviz import exercises
 from flowviz.serving import paths
 
@@ -114,8 +116,31 @@ def test_a_lesson_has_the_form_of_the_course(path):
 @each_lesson
 def test_a_predictions_answer_is_folded_away_with_its_source(path):
     for cell in code(read(path)):
-        if cell.source.startswith("predict("):
+        if "predict(" in cell.source:
             assert cell.metadata.jupyter.source_hidden is True, cell.id
+
+
+@each_lesson
+def test_a_prediction_with_an_experiment_is_answered_by_the_panel_that_follows(path):
+    sources = [cell.source for cell in code(read(path))]
+    asked = [i for i, source in enumerate(sources) if "experiment=" in source]
+    assert asked
+    for i in asked:
+        name = re.match(r"(\w+) = predict\(", sources[i])
+        assert name and sources[i].endswith(f"\n{name[1]}"), "it is displayed"
+        assert sources[i + 1].startswith(f"{name[1]}.tried_in(")
+
+
+@each_lesson
+def test_panels_in_a_lesson_are_compact_and_land_untrained_or_on_shipped_weights(path):
+    for cell in code(read(path)):
+        made = re.search(r"flowviz\.panels\.make\(.*?\n?\s*\)", cell.source, re.DOTALL)
+        if made is None:
+            continue
+        panel = eval(made[0], {"flowviz": flowviz})
+        assert panel.settings.compact, cell.id
+        assert panel.fit.settled and panel.fit.done == panel.settings.trained, cell.id
+        panel.close()
 
 
 def tasks(path: Path) -> list[tuple[str, str]]:
@@ -139,6 +164,47 @@ def test_the_folded_solutions_pass_and_the_empty_tasks_are_open(path):
             exec(source, names)
             result = eval(f"check({call}", names)
             assert result.verdict == verdict, result
+
+
+class Listening(NotebookClient):
+    """Runs a notebook and notes whether a widget opened a comm."""
+
+    opened = 0
+
+    def handle_comm_msg(self, outs, msg, cell_index):
+        self.opened += msg["msg_type"] == "comm_open"
+        super().handle_comm_msg(outs, msg, cell_index)
+
+
+@each_lesson
+def test_headless_a_lesson_runs_and_is_graded_without_a_widget(path, monkeypatch):
+    monkeypatch.setenv("FLOWVIZ_HEADLESS", "1")
+    lesson = read(path)
+    answers = dict(tasks(path))
+    for cell in code(lesson):
+        if cell.source in answers:
+            call = cell.source.rpartition("\ncheck(")[2]
+            cell.source = f"{answers[cell.source]}\ncheck({call}"
+    client = Listening(lesson, timeout=120, kernel_name="python3")
+    client.execute()
+    bundles = [output.get("data", {}) for cell in code(lesson) for output in cell.outputs]
+    assert client.opened == 0
+    assert not any("widget" in kind for data in bundles for kind in data)
+    words = [data.get("text/plain", "") for data in bundles]
+    assert sum(text.startswith("✓ ") for text in words) == 3, words
+    pictures = [data for data in bundles if "image/png" in data]
+    assert len(pictures) == sum("panels.make(" in cell.source for cell in code(lesson))
+    assert all("KL" in data["text/plain"] for data in pictures)
+
+
+def test_headless_the_dashboard_is_a_text(monkeypatch):
+    monkeypatch.setenv("FLOWVIZ_HEADLESS", "1")
+    notebook = read(paths.dashboard())
+    client = Listening(notebook, timeout=120, kernel_name="python3")
+    client.execute()
+    (output,) = code(notebook)[0].outputs
+    assert client.opened == 0 and set(output.data) == {"text/plain"}
+    assert "Trajectories" in output.data["text/plain"]
 
 
 def test_the_lessons_use_every_exercise():

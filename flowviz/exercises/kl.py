@@ -271,11 +271,15 @@ def best_gaussian(submission: object) -> str:
             "the mean is right, the standard deviation is not: forward KL wants the variance of "
             "p*, within the modes and between them."
         )
+    if abs(mean + 1) > _THREE_DECIMALS or abs(deviation - math.sqrt(3.25)) > _THREE_DECIMALS:
+        raise Wrong("close, and the way is right: give three decimals of both.")
     return (
         "mean −1 and standard deviation √3.25 ≈ 1.803. The nearest Gaussian has the moments of p*, "
         "and its own mode lies where p* has almost no mass."
     )
 
+
+_THREE_DECIMALS = 0.0005 + 1e-9  # rounded, the last digit is off by a half at most
 
 _DEVIATIONS = [
     (3.25, "3.25 is the variance; its root is asked for."),
@@ -297,7 +301,7 @@ _DEVIATIONS = [
 
 
 def _near(number: float, wanted: float) -> bool:
-    """To the two decimals that a student computing by hand would give."""
+    """Near enough to see what it was meant to be."""
     return abs(number - wanted) < 0.01
 
 

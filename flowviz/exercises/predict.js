@@ -1,4 +1,5 @@
-// A question with radio buttons, a button to commit, and the reason that appears afterwards.
+// A question with radio buttons, a button to commit, and the reason that appears once it is time.
+// What was committed to is kept in the browser, for a page that is loaded again has a new kernel.
 
 let made = 0; // radio buttons of one question share a name that no other question has
 
@@ -9,9 +10,30 @@ function element(tag, className, text = "") {
   return node;
 }
 
+/** What is kept of an answer, as the model has it: null for none, or of other options. */
+export function kept(text, options) {
+  try {
+    const { option, tried } = JSON.parse(text);
+    const chosen = options.indexOf(option);
+    return chosen < 0 ? null : { chosen, committed: true, tried: tried === true };
+  } catch {
+    return null;
+  }
+}
+
+// Where the browser keeps nothing (a private window, a frame), nothing is kept.
+const storage = (action) => {
+  try {
+    return action(localStorage);
+  } catch {
+    return null;
+  }
+};
+
 export default {
   render({ model, el }) {
     el.classList.add("jupyter-widgets", "fv", "fv-predict");
+    const place = `flowviz.predict.${model.get("question")}`;
     const name = `fv-predict-${made++}`;
 
     const form = element("form", "fv-predict-form");
@@ -37,10 +59,18 @@ export default {
     const answer = element("div", "fv-predict-answer");
     answer.setAttribute("role", "status");
     answer.tabIndex = -1;
-    form.append(field, commit, answer);
+    const again = element("button", "fv-predict-again", "Ask me again");
+    again.type = "button";
+    again.addEventListener("click", () => {
+      storage((s) => s.removeItem(place));
+      model.send({ kind: "again" });
+    });
+    form.append(field, commit, answer, again);
+    let waits = false; // for what answers the commitment, to read it out
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (model.get("committed") || model.get("chosen") < 0) return;
+      waits = true;
       model.set("committed", true);
       model.save_changes();
     });
@@ -64,13 +94,35 @@ export default {
       });
       commit.disabled = chosen < 0;
       commit.hidden = committed;
-      if (verdict === "" || answer.childElementCount) return;
-      const words = verdict === "right" ? "✓ You predicted it." : "✗ It turns out otherwise.";
-      const hadFocus = el.contains(document.activeElement) || document.activeElement === document.body;
-      answer.append(element("strong", "", words), element("p", "", model.get("why")));
-      if (hadFocus) answer.focus({ preventScroll: true });
+      again.hidden = verdict === "";
+      const said = saying(committed, verdict);
+      const unsaid = answer.textContent !== said.join("");
+      if (unsaid) {
+        const [words, why] = said;
+        answer.replaceChildren(...(words ? [element("strong", "", words), element("p", "", why)] : []));
+      }
+      if (committed) {
+        const option = model.get("options")[chosen];
+        storage((s) => s.setItem(place, JSON.stringify({ option, tried: verdict !== "" || model.get("tried") })));
+      }
+      if (waits && unsaid && said[0]) {
+        waits = false;
+        answer.focus({ preventScroll: true });
+      }
     }
 
+    function saying(committed, verdict) {
+      if (verdict === "right") return ["✓ You predicted it.", model.get("why")];
+      if (verdict === "wrong") return ["✗ It turns out otherwise.", model.get("why")];
+      const experiment = model.get("experiment");
+      return committed && experiment ? ["Your prediction stands.", experiment] : ["", ""];
+    }
+
+    const before = storage((s) => kept(s.getItem(place), model.get("options")));
+    if (before && !model.get("committed")) {
+      model.set(before);
+      model.save_changes();
+    }
     el.append(form);
     const names = ["chosen", "committed", "verdict", "answer", "why"];
     for (const each of names) model.on(`change:${each}`, draw);

@@ -7,6 +7,7 @@ A judge takes the submission and returns why it is right, or raises
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ class Entry:
     title: str
     path: str
     """``module:function`` of the judge."""
+    numbers: tuple[str, ...] = ()
+    """What they are called, where numbers are asked for and not a programme."""
 
     def load(self) -> Callable[[object], str]:
         """Import the judge."""
@@ -38,6 +41,7 @@ _ENTRIES = {
             "best_gaussian",
             "The Gaussian nearest in forward KL",
             "flowviz.exercises.kl:best_gaussian",
+            numbers=("mean", "standard deviation"),
         ),
     )
 }
@@ -48,8 +52,17 @@ def names() -> list[str]:
     return list(_ENTRIES)
 
 
+def on_a_page() -> bool:
+    """Whether Voila shows the notebook: a page has no cell to write in."""
+    software = os.environ.get("SERVER_SOFTWARE", "")
+    return software.startswith("voila/") or os.environ.get("VOILA_PREHEAT") == "True"
+
+
 def check(name: str, submission: object) -> Result:
     """Judge a submission. Never raises for what it holds or does.
+
+    On a page, which has no cell to write in, what is not answered yet has fields for numbers, and
+    says where programmes can be written.
 
     Args:
         name: of the exercise.
@@ -62,6 +75,24 @@ def check(name: str, submission: object) -> Result:
         offered = arguments.among(name, _ENTRIES, "the names are")
         raise ValueError(f"there is no exercise {name!r}{offered}")
     entry = _ENTRIES[name]
+    result = _judge(entry, submission)
+    if result.verdict != "open" or not on_a_page():
+        return result
+    if not entry.numbers:
+        return Result(entry.title, "open", _NO_CELL)
+    from flowviz.exercises.fields import NumberFields
+
+    fields = NumberFields(entry.name, entry.numbers, lambda numbers: _judge(entry, numbers))
+    return Result(entry.title, "open", result.reason, fields)
+
+
+_NO_CELL = (
+    "the answer is a programme, and this page has no cell to write it in. Open the lesson in "
+    "JupyterLab to do this task: flowviz --lab."
+)
+
+
+def _judge(entry: Entry, submission: object) -> Result:
     judge = entry.load()
     try:
         return Result(entry.title, "right", judge(submission))

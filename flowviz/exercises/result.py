@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
@@ -30,11 +30,13 @@ class Result:
         title: of the exercise.
         verdict: "right", "wrong", or "open" where nothing was submitted yet.
         reason: why, in a sentence or two.
+        fields: a widget to answer in, where there is no cell to write in.
     """
 
     title: str
     verdict: Verdict
     reason: str
+    fields: Any = field(default=None, repr=False, compare=False)
 
     @property
     def passed(self) -> bool:
@@ -49,13 +51,18 @@ class Result:
 
     __repr__ = __str__
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+    def html(self) -> str:
+        """The answer as a page shows it."""
         colour = _COLOURS[self.verdict]
         head = f"{_MARKS[self.verdict]} {_WORDS[self.verdict]}:"
-        page = (
+        return (
             f'<div role="status" style="border-left: 4px solid {colour}; padding: 2px 14px; '
             'margin: 6px 0; max-width: 68ch; overflow-wrap: anywhere; line-height: 1.5">'
             f"<small>{escape(self.title)}</small><br>"
             f"<strong>{head}</strong> {escape(self.reason)}</div>"
         )
-        return {"text/plain": str(self), "text/html": page}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if self.fields is not None:
+            return self.fields._repr_mimebundle_(**kwargs)
+        return {"text/plain": str(self), "text/html": self.html()}
