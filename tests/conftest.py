@@ -47,6 +47,8 @@ class Server:
 
     def __init__(self, *options: str, cwd: Path, env: dict[str, str] | None = None) -> None:
         self.port = free_port()
+        self.folder = cwd
+        """Where it was started: `--lab notebooks` puts its copies into it."""
         self._log = cwd / f"flowviz-{self.port}.log"
         workspaces = cwd / f"workspaces-{self.port}"
         self.process = subprocess.Popen(

@@ -10,8 +10,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.browser.live_page import LivePages, watched
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -62,32 +65,68 @@ def open_page(chromium) -> Iterator[Callable[..., Page]]:  # noqa: F821
     def open_(width: int = 1280, height: int = 900, **options: object) -> Page:  # noqa: F821
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
-        page = context.new_page()
-        page.on(
-            "console",
-            lambda m: problems.append(f"console: {m.text}") if m.type == "error" else None,
-        )
-        page.on("pageerror", lambda e: problems.append(f"uncaught: {e}"))
-        page.on(
-            "requestfailed",
-            # A request that the page itself cancelled by closing is no failure.
-            lambda r: (
-                problems.append(f"failed: {r.url} {r.failure}")
-                if "ERR_ABORTED" not in (r.failure or "")
-                else None
-            ),
-        )
-        page.on(
-            "response",
-            lambda r: problems.append(f"{r.status}: {r.url}") if r.status >= 400 else None,
-        )
-        page.problems = problems  # type: ignore[attr-defined]
-        return page
+        return watched(context.new_page(), problems)
 
     yield open_
     for context in contexts:
         context.close()
     assert not problems, "the page reported:\n" + "\n".join(problems)
+
+
+@pytest.fixture(scope="session")
+def live_pages(chromium, voila_server) -> Iterator[LivePages]:
+    """The pages that stay open for the session."""
+    pages = LivePages(chromium, voila_server)
+    yield pages
+    pages.close()
+
+
+@pytest.fixture
+def put(live_pages) -> Iterator[Callable[..., Page]]:  # noqa: F821
+    """``put(code, *, query=, width=, height=, theme=, **context)``: a page that shows a widget.
+
+    ``code`` is as in a notebook's cell: what its last line makes (a widget, a panel, a dashboard)
+    is put into the place of the dashboard, in a page and a kernel that earlier tests have used.
+    That takes a second or two where a page of its own takes ten. Modules stay imported; names,
+    widgets, jobs, the page's storage, its address (``?query``), scroll and focus are new. Further
+    options (``device_scale_factor=2``) are the browser context's: each kind has its own page.
+
+    The page is drawn and settled when it is returned; ``page.sent`` lists what it has sent to the
+    kernel since. A page that was closed, left, or whose kernel is gone is replaced. At teardown
+    the test fails if the page logged an error, threw, or had a request fail, unless the test took
+    that out of ``page.problems``.
+
+    One page at a time: what a test put there earlier is gone. A test of the page's own life
+    (loading, reloading, a killed kernel, two views of one kernel) uses ``open_page``.
+    """
+    used = []
+
+    def put_(code: str, **options: Any) -> Page:  # noqa: F821
+        page = live_pages.show(code, **options)
+        if page not in used:
+            used.append(page)
+        return page
+
+    yield put_
+    for page in used:
+        if not page.is_closed():
+            page.wait_for_timeout(50)  # what it reported last is heard
+    problems = [problem for page in used for problem in page.problems]
+    assert not problems, "the page reported:\n" + "\n".join(problems)
+
+
+@pytest.fixture
+def dashboard(put) -> Callable[..., Page]:  # noqa: F821
+    """``dashboard(query, *, width=, height=, theme=, **context)``: the dashboard at a link.
+
+    As a new visitor finds it at ``?query``, but in a page that stays open: see :func:`put`.
+    """
+
+    def open_(query: str = "", **options: Any) -> Page:  # noqa: F821
+        code = f"from flowviz.dashboard import Dashboard\nDashboard({query!r})"
+        return put(code, query=query, **options)
+
+    return open_
 
 
 @pytest.fixture(scope="session")

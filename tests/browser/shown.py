@@ -1,4 +1,4 @@
-"""What a panel's page shows: the stage's pixels, its position, its words."""
+"""What a panel's page shows: its pictures' pixels, where it is, what it says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PANEL = ".fv-panel:not(.fv-away)"
-STAGE = f"{PANEL} .fv-slot-pictures .fv-stage"
+STAGE = f"{PANEL} .fv-slot-picture .fv-stage"
+DEPTH = f"{PANEL} .fv-run-depth"
+TRAINING = f"{PANEL} .fv-run-training"
 PATIENCE = 60_000
 
 _PIXELS = """selector => {
@@ -21,44 +23,34 @@ _PIXELS = """selector => {
 }"""
 
 
-def visit(page: Page, address: str) -> Page:
-    """Go there and wait until the panel's stage has drawn; counts what the page sends."""
-    page.sent = []  # type: ignore[attr-defined]
-    page.on(
-        "websocket",
-        lambda socket: socket.on("framesent", lambda data: page.sent.append(data)),  # type: ignore[attr-defined]
-    )
-    page.goto(address, wait_until="commit")
-    page.wait_for_function(
-        """selector => { const canvas = document.querySelector(selector);
-          return canvas && canvas.width > 100 && canvas.clientWidth > 100; }""",
-        arg=f"{STAGE} .fv-stage-pixels",
-        timeout=PATIENCE,
-    )
-    page.wait_for_timeout(500)
-    return page
-
-
 def pixels(page: Page) -> list[tuple[float, float, float]]:
-    """A seventh of the stage's pixels, as (hue in degrees, saturation, value)."""
+    """A seventh of the first picture's pixels, as (hue in degrees, saturation, value)."""
     found = page.evaluate(_PIXELS, f"{STAGE} .fv-stage-pixels")
     hsv = (colorsys.rgb_to_hsv(r / 255, g / 255, b / 255) for r, g, b in found)
     return [(360 * h, s, v) for h, s, v in hsv]
 
 
 def share(page: Page, low: float, high: float, saturation: float = 0.35) -> float:
-    """The share of the stage's pixels with a hue between ``low`` and ``high`` degrees."""
+    """The share of the first picture's pixels with a hue between ``low`` and ``high`` degrees."""
     found = pixels(page)
     return sum(low <= h <= high and s >= saturation for h, s, _ in found) / len(found)
 
 
+def pictures(page: Page) -> list[str]:
+    """The pictures, to be compared."""
+    return page.evaluate(
+        "selector => [...document.querySelectorAll(selector)].map((c) => c.toDataURL())",
+        f"{STAGE} .fv-stage-pixels",
+    )
+
+
 def position(page: Page) -> float:
-    return float(page.locator(f"{STAGE} input[type=range]").input_value())
+    return float(page.locator(f"{DEPTH} input").input_value())
 
 
-def readout(page: Page) -> str:
-    """Where the stage says that it is."""
-    return page.locator(f"{STAGE} .fv-stage-readout").inner_text()
+def whereabouts(page: Page) -> str:
+    """Where the run bar says that it is."""
+    return page.locator(f"{DEPTH} .fv-run-words").inner_text()
 
 
 def words(page: Page) -> str:
@@ -66,26 +58,85 @@ def words(page: Page) -> str:
     return page.locator(PANEL).inner_text()
 
 
-def play(page: Page, stage: str = STAGE) -> tuple[int, int]:
-    """Play to the end; the frames that showed another position, and the messages sent."""
-    before = len(page.sent)  # type: ignore[attr-defined]
-    frames = page.evaluate(
-        """async selector => {
-          const stage = document.querySelector(selector);
-          const scrubber = stage.querySelector("input[type=range]");
-          stage.querySelector(".fv-stage-play").click();
-          let frames = 0, last = null, still = 0;
-          while (still < 90) {
-            await new Promise(requestAnimationFrame);
-            still = scrubber.value === last ? still + 1 : 0;
-            if (still === 0) frames += 1;
-            last = scrubber.value;
-          }
-          return frames;
-        }""",
-        stage,
+def play(page: Page) -> int:
+    """Play to the end; how many messages were sent from soon after its start to shortly before.
+
+    (When it stops, where it stopped is told.)
+    """
+    sent = page.sent  # type: ignore[attr-defined]
+    page.locator(f"{PANEL} .fv-run-play").click()
+    page.wait_for_timeout(300)
+    before = len(sent)
+    page.wait_for_function(
+        "s => { const i = document.querySelector(s); return Number(i.value) > 0.7 * i.max; }",
+        arg=f"{DEPTH} input",
+        timeout=PATIENCE,
     )
-    return frames, len(page.sent) - before  # type: ignore[attr-defined]
+    during = len(sent) - before
+    page.wait_for_function(
+        "s => { const i = document.querySelector(s); return i.value === i.max; }",
+        arg=f"{DEPTH} input",
+        timeout=PATIENCE,
+    )
+    page.wait_for_timeout(300)
+    return during
+
+
+def train(page: Page, milliseconds: int = 1500) -> None:
+    """Train so long, pause, and wait for the film."""
+    button = page.locator(f"{PANEL} .fv-run-train")
+    button.click()
+    page.locator(f"{PANEL} .fv-running").wait_for(timeout=PATIENCE)
+    page.wait_for_timeout(milliseconds)
+    if page.locator(f"{PANEL} .fv-running").count():
+        button.click()
+    page.locator(f"{PANEL} .fv-run-bar:not(.fv-running)").wait_for(timeout=PATIENCE)
+    page.locator(f"{TRAINING} input:enabled").wait_for(timeout=PATIENCE)
+    page.wait_for_timeout(400)
+
+
+def look_back(page: Page) -> None:
+    """Go through the training by its scrubber, by mouse and by keyboard, and come back."""
+    page.locator(f"{DEPTH} input").press("End")
+    page.wait_for_timeout(400)
+    live, sent = pictures(page), len(page.sent)  # type: ignore[attr-defined]
+    track = page.locator(f"{TRAINING} input")
+    last = page.locator(f"{TRAINING} .fv-run-words").inner_text()
+    box = track.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 9, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 10, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    early = pictures(page)
+    assert all(a != b for a, b in zip(live, early, strict=True))
+    assert page.locator(f"{TRAINING} .fv-run-status").inner_text() == "looking back"
+    track.press("Home")
+    page.wait_for_timeout(200)
+    assert page.locator(f"{TRAINING} .fv-run-words").inner_text().startswith("step 0 of")
+    track.press("End")
+    page.wait_for_timeout(400)
+    assert pictures(page) == live, "the live end is the present again"
+    assert page.locator(f"{TRAINING} .fv-run-words").inner_text() == last
+    assert len(page.sent) == sent, "all of it on the page alone"  # type: ignore[attr-defined]
+
+
+def drag(page: Page, selector: str, dx: float, dy: float) -> None:
+    """Drag what is there by so many pixels."""
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y + dy, steps=6)
+    page.mouse.up()
+
+
+def choose(page: Page, entry: str) -> None:
+    """Choose from the panel's ⋯ menu."""
+    page.locator(f"{PANEL} .fv-more-button").click()
+    page.get_by_role("menuitem", name=entry).click()
 
 
 def overflow(page: Page) -> int:

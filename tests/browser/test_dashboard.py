@@ -60,8 +60,7 @@ def overflow(page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("width, theme", [(1280, "light"), (400, "dark")])
 def test_first_visit(visit, screenshots, voila_server, width, theme):
     page = visit(width=width, color_scheme=theme)
     assert title(page) == FIRST.title
@@ -78,9 +77,25 @@ def test_first_visit(visit, screenshots, voila_server, width, theme):
     assert overflow(page) <= 0
     print(f"{page.received / 1e6:.2f} MB over the websocket")
     assert page.received < 3e6
-    welcome = page.locator(".fv-welcome")
-    assert welcome.is_visible() and welcome.locator("div button").count() == 3
-    assert "token" not in page.url
+    assert page.locator(f"{READY} .fv-invitation:visible").inner_text() == FIRST.load().invitation
+    assert page.locator(f'{READY} .fv-chip[aria-pressed="true"]').count() == 1
+    assert (
+        page.locator(f"{READY} .fv-run-training .fv-run-words")
+        .inner_text()
+        .endswith("1,200 of 1,200")
+    )
+    assert "token" not in page.url and page.title() == f"{FIRST.title} · flowviz"
+    family = page.evaluate(
+        """async () => {
+          const icon = document.createElement("i");
+          icon.className = "fa fa-play";
+          document.body.append(icon);
+          const { fontFamily } = getComputedStyle(icon, "::before");
+          await document.fonts.load(`900 16px ${fontFamily}`, "\\uf04b");
+          return [fontFamily, document.fonts.check(`900 16px ${fontFamily}`, "\\uf04b")];
+        }"""
+    )
+    assert "Font Awesome" in family[0] and family[1], "icons are local"
 
 
 def test_the_page_is_there_before_the_kernel(visit, screenshots):
@@ -113,60 +128,50 @@ def test_widgets_whose_code_starts_late_are_drawn_all_the_same(visit):
     assert title(page) == FIRST.title
 
 
-def test_icons_are_local(visit, voila_server):
-    page = visit()
-    family = page.evaluate(
-        """async () => {
-          const icon = document.createElement("i");
-          icon.className = "fa fa-play";
-          document.body.append(icon);
-          const { fontFamily } = getComputedStyle(icon, "::before");
-          await document.fonts.load(`900 16px ${fontFamily}`, "\\uf04b");
-          return [fontFamily, document.fonts.check(`900 16px ${fontFamily}`, "\\uf04b")];
-        }"""
-    )
-    assert "Font Awesome" in family[0] and family[1]
-
-
-def test_all_of_a_panel_can_be_scrolled_to_and_the_top_bar_stays(visit):
-    page = visit(height=400)
-    page.wait_for_timeout(1000)
-    page.mouse.move(700, 300)
-    page.mouse.wheel(0, 10_000)
-    page.wait_for_function("scrollY > 100")
-    page.wait_for_timeout(300)
-    # A page scrolls by whole pixels, and its height need not be whole.
-    bottom, top = page.evaluate(
-        f"""[Math.floor(document.querySelector("{READY}").getBoundingClientRect().bottom),
-        document.querySelector(".fv-topbar").getBoundingClientRect().top]"""
-    )
-    assert bottom <= 400 and top == 0
-
-
-@pytest.mark.parametrize("name", NAMES[1:])
-def test_the_menu_switches_and_back_returns(visit, name):
-    page = visit()
-    page.get_by_role("link", name=panels.entry(name).title, exact=True).click()
+def test_the_menu_switches_by_mouse_and_keyboard_and_back_returns(dashboard):
+    page = dashboard("panel=" + NAMES[0])
+    name = NAMES[-1]
+    page.evaluate("document.activeElement?.blur()")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the panel"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.classList.contains('fv-main')")
+    item = page.get_by_role("link", name=panels.entry(name).title, exact=True)
+    item.focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
     page.wait_for_function(f"location.search.includes('panel={name}')", timeout=PATIENCE)
     assert title(page) == panels.entry(name).title
     assert page.locator(".fv-rail [aria-current]").inner_text() == panels.entry(name).title
-    page.go_back()
+    page.evaluate("history.back()")
     page.wait_for_function(
         "title => document.querySelector('.fv-panel:not(.fv-away) .fv-title')?.innerText === title",
         arg=FIRST.title,
     )
     assert query_of(page)["panel"] == NAMES[0]
-    page.go_forward()
+    page.evaluate("history.forward()")
     page.wait_for_function(f"location.search.includes('panel={name}')")
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert not page.locator(".fv-rail").is_visible(), "on a phone it is behind a button"
+    menu = page.get_by_role("button", name="Panels", exact=True)
+    menu.click()
+    assert menu.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("Escape")
+    assert not page.locator(".fv-rail").is_visible()
+    menu.click()
+    page.get_by_role("link", name=FIRST.title, exact=True).click()
+    page.wait_for_function(f"location.search.includes('panel={NAMES[0]}')", timeout=PATIENCE)
+    assert not page.locator(".fv-rail").is_visible()
+    assert overflow(page) <= 0
 
 
-def test_the_address_holds_the_state_and_restores_it(visit):
+def test_the_address_holds_the_state_and_restores_it(dashboard):
     label, values = FIRST.load().presets[-1]
     expected = {"panel": NAMES[0], **query_dict(FIRST.load().State(**values).to_query())}
-    page = visit(f"panel={NAMES[0]}")
+    page = dashboard(f"panel={NAMES[0]}")
     page.locator(f"{READY} .fv-chip", has_text=label).click()
     page.wait_for_url(lambda url: query_dict(urlsplit(url).query) == expected, timeout=PATIENCE)
-    again = visit(urlsplit(page.url).query)
+    again = dashboard(urlsplit(page.url).query)
     again.locator(f'{READY} .fv-chip[aria-pressed="true"]', has_text=label).wait_for()
     again.wait_for_timeout(600)
     assert query_of(again) == expected
@@ -180,8 +185,8 @@ def test_the_address_holds_the_state_and_restores_it(visit):
         ("theme=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E&template=x", "usable"),
     ],
 )
-def test_a_hostile_link_is_answered_in_words(visit, query, said):
-    page = visit(query)
+def test_a_hostile_link_is_answered_in_words(dashboard, query, said):
+    page = dashboard(query)
     page.on("dialog", lambda dialog: pytest.fail("a script of the link ran"))
     assert title(page) == FIRST.title
     if said != "usable" or "layers" in query:
@@ -189,86 +194,23 @@ def test_a_hostile_link_is_answered_in_words(visit, query, said):
     assert page.locator("img[src=x]").count() == 0
 
 
-def test_the_theme_switch_changes_the_colours_and_is_remembered(visit):
-    page = visit(color_scheme="light")
+def test_colours_and_ticked_goals_are_remembered(visit):
+    page = visit("panel=kl_comparison&trained=1200&log_c=0.8&goal=3", color_scheme="light")
+    done = page.locator(f"{READY} .fv-goals li.fv-done")
+    done.wait_for(timeout=PATIENCE)
+    assert done.get_attribute("data-index") == "2" and done.get_attribute("aria-current") == "step"
+    page.evaluate("history.replaceState(null, '', '?panel=kl_comparison')")
     page.get_by_role("button", name="Dark colours").click()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 27)"
     page.reload(wait_until="commit")
     page.wait_for_selector(READY, timeout=PATIENCE)
     assert page.locator("html").get_attribute("data-fv-theme") == "dark"
     assert page.get_by_role("button", name="Light colours").is_visible()
-
-
-def test_the_welcome_opens_panels_and_stays_away_once_dismissed(visit):
-    page = visit()
-    page.locator(".fv-welcome div button").last.click()
-    page.wait_for_function(f"location.search.includes('panel={NAMES[-1]}')", timeout=PATIENCE)
-    page.get_by_role("button", name="Dismiss the welcome").click()
-    assert not page.locator(".fv-welcome").is_visible()
-    page.reload(wait_until="commit")
-    page.wait_for_selector(READY, timeout=PATIENCE)
-    assert not page.locator(".fv-welcome").is_visible()
-
-
-def test_show_code_and_copy_link(visit, voila_server):
-    page = visit(permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Show code").first.click()
-    code = page.locator(f"{READY} .fv-code")
-    code.wait_for()
-    assert "import flowviz" in code.inner_text()
-    code.get_by_role("button", name="Copy").click()
-    code.get_by_role("button", name="Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == code.locator("pre").inner_text()
-    assert page.title() == "Trajectories · flowviz"
-    page.get_by_role("button", name="Copy link").first.click()
-    page.get_by_role("button", name="Copied").first.wait_for()
-    link = page.evaluate("navigator.clipboard.readText()")
-    assert link.startswith(f"{voila_server.origin}/?panel={NAMES[0]}") and "token" not in link
-
-
-def test_presenting_hides_everything_but_the_panel(visit, screenshots):
-    page = visit()
-    page.get_by_role("button", name="Present").first.click()
-    page.wait_for_selector(".fv-presenting .fv-present")
-    assert not page.locator(".fv-rail").is_visible()
-    assert not page.locator(".fv-topbar").is_visible()
-    assert not page.locator(f"{READY} .fv-slot-controls").is_visible()
-    page.screenshot(path=screenshots / "dashboard-presenting.png")
-    page.keyboard.press("Escape")
-    page.wait_for_selector(".fv-dash:not(.fv-presenting)")
-    page.locator(".fv-rail").wait_for()
-    page.locator(f"{READY} .fv-slot-controls").wait_for()
-
-
-def test_the_keyboard_reaches_menu_and_panel(visit):
-    page = visit()
-    page.evaluate("document.activeElement?.blur()")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the panel"
-    page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.classList.contains('fv-main')")
-    item = page.get_by_role("link", name=panels.entry(NAMES[-1]).title, exact=True)
-    item.focus()
-    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    assert outline == "solid"
-    page.keyboard.press("Enter")
-    page.wait_for_function(f"location.search.includes('panel={NAMES[-1]}')", timeout=PATIENCE)
-
-
-def test_on_a_phone_the_rail_is_a_menu(visit, screenshots):
-    page = visit(width=400, height=800)
-    assert not page.locator(".fv-rail").is_visible()
-    menu = page.get_by_role("button", name="Panels", exact=True)
-    menu.click()
-    assert menu.get_attribute("aria-expanded") == "true"
-    page.screenshot(path=screenshots / "dashboard-menu-400.png")
-    page.keyboard.press("Escape")
-    assert not page.locator(".fv-rail").is_visible()
-    menu.click()
-    page.get_by_role("link", name=panels.entry(NAMES[-1]).title, exact=True).click()
-    page.wait_for_function(f"location.search.includes('panel={NAMES[-1]}')", timeout=PATIENCE)
-    assert not page.locator(".fv-rail").is_visible()
-    assert overflow(page) <= 0
+    assert "log_c" not in page.url, "not reached in this state"
+    done.wait_for(timeout=PATIENCE)
+    assert done.get_attribute("data-index") == "2"
+    page.get_by_role("button", name="Forget my ticks").click()
+    done.wait_for(state="hidden")
 
 
 def test_a_killed_kernel_is_told_and_the_state_comes_back(visit, start_flowviz):
@@ -300,6 +242,7 @@ def test_a_killed_kernel_is_told_and_the_state_comes_back(visit, start_flowviz):
 def test_a_server_that_ended_is_told(visit, start_flowviz):
     server = start_flowviz()
     page = visit(server=server)
+    page.wait_for_selector(f"{READY} .fv-chart .main-svg", timeout=PATIENCE)
     server.stop()
     notice = page.locator("#fv-notice")
     notice.wait_for(timeout=20_000)

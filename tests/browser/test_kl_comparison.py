@@ -5,38 +5,20 @@ from __future__ import annotations
 import math
 import re
 
-import numpy as np
-import pytest
+from tests.browser.shown import (
+    DEPTH,
+    PANEL,
+    PATIENCE,
+    STAGE,
+    look_back,
+    play,
+    position,
+    train,
+)
 
-from tests.browser.shown import PANEL, PATIENCE, overflow, play, words
-
-PICTURES = f"{PANEL} .fv-slot-pictures .fv-stage"
-BAR = f"{PANEL} .fv-slot-transport .fv-stage"
-STRIP = f"{PANEL} .fv-slot-strip .fv-stage"
 # (r, g, b) of the two voices, light
 FORWARD, REVERSE = (0, 114, 178), (213, 94, 0)
-SMALL = "hidden=32,32&batch=128&steps=400&learning_rate=0.01&seed=4"
-
-
-@pytest.fixture
-def show(voila_server, open_page):
-    def open_(query: str = "", **context):
-        page = open_page(**context)
-        page.sent = []
-        page.on(
-            "websocket", lambda socket: socket.on("framesent", lambda data: page.sent.append(data))
-        )
-        page.goto(voila_server.address(query=f"panel=kl_comparison&{query}"), wait_until="commit")
-        page.wait_for_function(
-            """selector => { const found = document.querySelectorAll(selector);
-              return found.length === 2 && [...found].every((c) => c.width > 100); }""",
-            arg=f"{PICTURES} .fv-stage-pixels",
-            timeout=PATIENCE,
-        )
-        page.wait_for_timeout(700)
-        return page
-
-    return open_
+SMALL = "panel=kl_comparison&flow=real_nvp&hidden=16,16&batch=64"
 
 
 def near(page, which: int, place: tuple[float, float], colour: tuple[int, int, int]) -> float:
@@ -58,7 +40,7 @@ def near(page, which: int, place: tuple[float, float], colour: tuple[int, int, i
           }
           return hits / all;
         }""",
-        [f"{PICTURES} .fv-stage-pixels", which, place, colour],
+        [f"{STAGE} .fv-stage-pixels", which, place, colour],
     )
 
 
@@ -67,130 +49,88 @@ def modes() -> list[tuple[float, float]]:
     return [(3 * math.cos(k * math.pi / 4), 3 * math.sin(k * math.pi / 4)) for k in range(8)]
 
 
-def step(page) -> int:
-    """The step that the panel says it is at."""
-    found = re.search(r"step ([\d,]+) of", words(page))
-    return int(found.group(1).replace(",", "")) if found else 0
-
-
-def train(page) -> None:
-    page.get_by_role("button", name="▶ Train").click()
-
-
-def ended(page, steps: int, patience: float = 180_000) -> None:
-    page.wait_for_function(
-        "([selector, text]) => document.querySelector(selector).innerText.includes(text)",
-        arg=[PANEL, f"step {steps:,} of {steps:,} · CPU"],
-        timeout=patience,
-    )
-    page.wait_for_timeout(500)
-
-
-def pictures(page) -> list[str]:
-    return page.evaluate(
-        "selector => [...document.querySelectorAll(selector)].map((c) => c.toDataURL())",
-        f"{PICTURES} .fv-stage-pixels",
-    )
-
-
-def test_training_puts_the_forward_model_on_every_mode(show, screenshots):
-    page = show(SMALL, height=1800)
-    untrained = [near(page, 0, place, FORWARD) for place in modes()]
-    assert max(untrained) < 0.2
-    train(page)
-    ended(page, 400)
+def test_it_lands_on_forward_on_every_mode_and_reverse_on_some(dashboard, screenshots):
+    page = dashboard("panel=kl_comparison")
+    page.locator(f"{DEPTH} input").press("End")
+    page.wait_for_timeout(400)
     forward = [near(page, 0, place, FORWARD) for place in modes()]
     assert min(forward) > 0.3, forward
     reverse = [near(page, 1, place, REVERSE) for place in modes()]
     assert max(reverse) > 0.3 and min(reverse) < 0.15, reverse
     # each in its own colour only
     assert max(near(page, 0, place, REVERSE) for place in modes()) < 0.05
+    page.screenshot(path=screenshots / "kl-landed.png")
+
+
+def test_both_pictures_play_and_look_back_on_one_clock_without_the_kernel(dashboard):
+    page = dashboard(f"{SMALL}&layers=3&spread=2&position=0")
+    page.locator(f"{DEPTH} input").press("Home")
+    assert play(page) == 0 and position(page) == 3
+    train(page, 1200)
     label = page.locator(f"{PANEL} [aria-label^='both objectives']").first
     assert "KL(p*‖p)" in label.get_attribute("aria-label")
-    page.screenshot(path=screenshots / "kl-trained-light-1280.png", full_page=True)
-
-
-def test_three_stages_play_on_one_clock_without_the_kernel(show):
-    page = show(f"{SMALL}&spread=3", height=1800)
-    bar = page.locator(f"{BAR} input[type=range]")
-    assert float(bar.input_value()) == 4
-    assert "Σ log|det J| of the marked point" in page.locator(f"{BAR} output").inner_text()
-    page.locator(f"{BAR} input[type=range]").press("Home")
-    page.wait_for_timeout(600)
-    start = pictures(page)
-    frames, messages = play(page, BAR)
-    assert frames > 10
-    assert messages <= 10, "that each plays, and where it stopped"
-    assert all(a != b for a, b in zip(start, pictures(page), strict=True))
-    assert page.locator(f"{STRIP} .fv-stage-tile[aria-current]").count() == 1
-    page.locator(f"{STRIP} .fv-stage-tile").nth(2).click()
+    look_back(page)
+    page.get_by_role("tab", name="Layers").click()
+    page.locator(f"{PANEL} .fv-slot-tabs .fv-stage-tile").nth(2).click()
     page.wait_for_timeout(300)
-    assert float(bar.input_value()) == 2
+    assert position(page) == 2
 
 
-def test_it_trains_pauses_goes_on_and_resets(show):
-    page = show("hidden=32,32&steps=20000")
-    before = pictures(page)
-    train(page)
-    page.wait_for_function(
-        "selector => /step [1-9][0-9]+ of/.test(document.querySelector(selector).innerText)",
-        arg=PANEL,
-        timeout=PATIENCE,
-    )
-    page.get_by_role("button", name="❚❚ Pause").click()
-    page.get_by_text("paused").wait_for()
-    stopped = step(page)
-    page.wait_for_timeout(700)
-    assert step(page) == stopped > 0
-    assert all(a != b for a, b in zip(before, pictures(page), strict=True))
-    page.get_by_role("button", name="Step", exact=True).click()
-    page.get_by_text(f"step {stopped + 1:,} of").wait_for()
-    page.get_by_role("button", name="Reset").click()
-    page.get_by_text("not trained yet").wait_for()
-    page.wait_for_timeout(500)
-    assert pictures(page) == before
-
-
-def test_the_constant_moves_the_loss_alone(show):
-    page = show("target=energy_2&flow=real_nvp&hidden=16,16")
+def test_the_constant_moves_the_loss_alone(dashboard):
+    page = dashboard(f"{SMALL}&target=energy_2")
+    page.get_by_role("tab", name="Constant").click()
 
     def shown(name: str) -> str:
-        return (
-            page.locator(f"{PANEL} .fv-readout", has_text=name)
-            .locator(".fv-readout-value")
-            .inner_text()
-        )
+        card = page.locator(f"{PANEL} .fv-readout", has_text=name)
+        return card.locator(".fv-readout-value").inner_text()
 
     loss, gradient = shown("Reverse loss"), shown("‖gradient‖")
-    slider = page.locator(f"{PANEL} .fv-slot-charts input[type=range]")
-    slider.focus()
+    slider = page.locator(f"{PANEL} .fv-slot-tabs .fv-slider input[type=range]")
     for _ in range(10):
         slider.press("ArrowRight")
     page.wait_for_function(
-        "([selector, before]) => ![...document.querySelectorAll(selector)]"
-        ".some((e) => e.innerText.includes(before))",
-        arg=[f"{PANEL} .fv-slot-charts .fv-readout:nth-child(2)", loss],
+        "([one, before]) => one.innerText !== before && location.search.includes('log_c=1')",
+        arg=[page.locator(f"{PANEL} .fv-readout", has_text="Reverse loss").element_handle(), loss],
     )
     page.wait_for_timeout(500)
-    number = [float(text.replace("−", "-").split(" ± ")[0]) for text in (loss, shown("Reverse"))]
-    assert number[1] == pytest.approx(number[0] - 1, abs=0.11)
+    number = [float(t.replace("−", "-").split(" ± ")[0]) for t in (loss, shown("Reverse loss"))]
+    assert abs(number[1] - (number[0] - 1)) < 0.11
     assert shown("‖gradient‖") == gradient
 
 
-def test_a_link_brings_the_panel_back(show):
-    state = "target=two_moons&flow=real_nvp&layers=3&log_c=1.5&show=integrand&strip=reverse"
-    page = show(state)
-    assert page.get_by_role("radio", name="Two moons").get_attribute("aria-checked") == "true"
-    assert page.locator(f"{STRIP} .fv-stage-tile").count() == 4
-    other = show(state)
-    assert pictures(page) == pictures(other)
-    hostile = show("target=%3Cscript%3E&layers=1e9")
-    assert "Not everything in the link was usable" in words(hostile)
+def test_all_targets_open_in_a_dialog_by_keyboard(dashboard):
+    page = dashboard(f"{SMALL}&layers=2")
+    opener = page.locator(f"{PANEL} .fv-tile-all")
+    assert opener.get_attribute("aria-haspopup") == "dialog"
+    opener.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="All that can be chosen")
+    dialog.wait_for()
+    tiles = dialog.get_by_role("radio")
+    assert tiles.count() > 15
+    focused = "document.activeElement.dataset.name"
+    assert page.evaluate(focused) == "eight_gaussians"
+    box = dialog.bounding_box()
+    assert box["x"] >= 0 and box["y"] >= 0
+    assert box["x"] + box["width"] <= 1280 and box["y"] + box["height"] <= 900
+    page.keyboard.press("End")
+    page.wait_for_url("**target=formula**", timeout=PATIENCE)
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    chosen = page.evaluate(focused)
+    below = dialog.locator(f'[data-name="{chosen}"]').bounding_box()
+    first = tiles.first.bounding_box()
+    assert abs(below["x"] - first["x"]) < 1 and below["y"] > first["y"], "the one below the first"
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.className").endswith("fv-tile-all")
+    page.locator(f'{PANEL} .fv-gallery-radios [data-name="{chosen}"][aria-checked=true]').wait_for()
+    assert page.locator(f"{PANEL} .fv-gallery-radios [role=radio]").count() == 5
 
 
-def test_a_family_shows_only_the_settings_that_it_has(show):
-    page = show("flow=rq_spline_coupling&hidden=16,16")
-    page.get_by_text("More settings").click()
+def test_a_family_shows_only_the_settings_that_it_has(dashboard):
+    page = dashboard("panel=kl_comparison&flow=rq_spline_coupling&hidden=16,16")
+    page.get_by_text("Training settings").click()
     bins = page.locator(f"{PANEL} .fv-slider", has_text="Bins")
     bins.wait_for()
     menu = page.get_by_label("Flow", exact=True)
@@ -199,13 +139,15 @@ def test_a_family_shows_only_the_settings_that_it_has(show):
     menu.select_option("Real NVP")
     bins.wait_for(state="hidden")
     page.get_by_text("Dinh, Sohl-Dickstein & Bengio 2017 · fast directions: both").wait_for()
-    page.get_by_role("button", name="Eight modes").click()
+    page.locator(f"{PANEL} .fv-chip", has_text="Eight modes").click()
     page.wait_for_function("menu => menu.value === 'rq_spline_coupling'", arg=menu.element_handle())
 
 
-def test_a_formula_is_checked_under_its_box(show):
-    page = show("target=formula&hidden=16,16")
+def test_a_formula_is_checked_under_its_box_and_seen_whole(dashboard):
+    page = dashboard(f"{SMALL}&target=formula&layers=2")
     box = page.get_by_label("log p̃(x, y)")
+    whole = "box => box.scrollHeight <= box.clientHeight && box.scrollWidth <= box.clientWidth"
+    assert box.evaluate(whole), "the default, too, is longer than a line of the narrow card"
     measured = page.locator(f"{PANEL} .fv-readout-value").first
     before = measured.inner_text()
     box.fill("-x^2 - q*y")
@@ -217,19 +159,8 @@ def test_a_formula_is_checked_under_its_box(show):
     page.get_by_text("'q' is not known here").wait_for(state="hidden")
     page.get_by_text("Functions: exp, log").wait_for()
     page.wait_for_function(
-        "([selector, before]) => document.querySelector(selector).innerText !== before",
-        arg=[f"{PANEL} .fv-readout-value", before],
+        "([one, before]) => one.innerText !== before", arg=[measured.element_handle(), before]
     )
-
-
-def test_the_box_shows_the_whole_formula_and_keeps_one_that_is_too_long(show):
-    page = show("target=formula&hidden=16,16")
-    box = page.get_by_label("log p̃(x, y)")
-    whole = "box => box.scrollHeight <= box.clientHeight && box.scrollWidth <= box.clientWidth"
-    assert box.evaluate(whole), "the default, too, is longer than a line of the narrow card"
-    lines = box.bounding_box()["height"]
-    box.fill("-x^2 - y^2")
-    assert box.bounding_box()["height"] < lines and box.evaluate(whole)
     long = "x" + "+x" * 3_000
     box.fill(long)
     box.press("Enter")
@@ -238,102 +169,47 @@ def test_the_box_shows_the_whole_formula_and_keeps_one_that_is_too_long(show):
 
 
 def stroke(page) -> None:
-    """Draw across the pad."""
-    pad = page.locator(f"{PANEL} .fv-pad .fv-stage-plot")
-    pad.scroll_into_view_if_needed()
-    box = pad.bounding_box()
-    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    """Draw across the first picture."""
+    box = page.locator(f"{STAGE} .fv-stage-plot").first.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
     page.mouse.down()
-    page.mouse.move(box["x"] + 140, box["y"] + 120, steps=12)
+    page.mouse.move(box["x"] + 160, box["y"] + 140, steps=12)
     page.mouse.up()
 
 
-def points(page) -> int:
-    """How many points the panel says there are."""
-    said = page.locator(f"{PANEL} .fv-points-words").inner_text()
-    found = re.match(r"([\d,]+) points\. ", said)
-    return int(found.group(1).replace(",", "")) if found else 0
+def points(page, wanted: int | None = None) -> int:
+    """How many points the panel says there are, once they are ``wanted``."""
+    said = page.locator(f"{PANEL} .fv-points-words")
+    number = r"[1-9][\d,]*" if wanted is None else f"{wanted:,}"
+    said.filter(has_text=re.compile(rf"^{number} points\. ")).wait_for()
+    page.wait_for_timeout(600)
+    return int(said.inner_text().split(" ")[0].replace(",", ""))
 
 
-def test_points_are_drawn_and_fitted(show):
-    page = show("target=points&hidden=16,16")
+def test_points_drawn_on_the_picture_become_the_target_and_undo_goes_back(dashboard):
+    page = dashboard(f"{SMALL}&target=points&layers=2")
+    measured = page.locator(f"{PANEL} .fv-readout-value").first
+    before = measured.inner_text()
+    page.get_by_text("Draw points on the picture").wait_for()
     stroke(page)
-    page.get_by_text(re.compile(r"\d+ points\. The density is a kernel estimate")).wait_for()
-
-
-def test_undo_goes_back_over_strokes_tables_and_files(show):
-    page = show("target=points&hidden=16,16")
-    pad = page.locator(f"{PANEL} .fv-pad")
-    undo = pad.get_by_role("button", name="Undo")
-    assert undo.is_disabled()
-
-    def settled(wanted: int | None = None) -> int:
-        page.wait_for_timeout(1_500)
-        assert wanted is None or points(page) == wanted
-        return points(page)
-
-    stroke(page)
-    counts = [0, settled()]
+    drawn = points(page)
+    page.wait_for_url("**points=**")
+    assert measured.inner_text() != before, "the models are measured against them"
     page.get_by_label("Or paste rows").fill("1 2\n3 4\n5 5")
     page.get_by_label("Or paste rows").press("Tab")
-    counts.append(settled(3))
+    points(page, 3)
     stroke(page)
-    counts.append(settled(3 + counts[1]))
+    points(page, 3 + drawn)
     rows = "a,b\n1,2\n3,\n4,5\n6,1\n8,8\n"
     file = {"name": "mine.csv", "mimeType": "text/csv", "buffer": rows.encode()}
     page.locator(f"{PANEL} .fv-file input").set_input_files(file)
     page.get_by_role("button", name="CSV file: mine.csv").wait_for()
     page.get_by_text("1 of 5 rows has a missing value and was left out.").wait_for()
-    counts.append(settled(4))
-    for count in reversed(counts[:-1]):
+    points(page, 4)
+    undo = page.locator(STAGE).first.get_by_role("button", name="Undo")
+    for count in (3 + drawn, 3, drawn):
         undo.click()
-        settled(count)
-    assert undo.is_disabled()
-    assert page.get_by_role("button", name="CSV file", exact=True).is_visible()
-
-
-def test_a_file_too_large_for_the_line_is_refused_and_the_page_lives(show):
-    page = show("target=points&hidden=16,16")
-    file = page.locator(f"{PANEL} .fv-file input")
-    rows = b"1,2\n3,5\n4,4\n"
-    file.set_input_files({"name": "huge.csv", "mimeType": "text/csv", "buffer": rows * 1_000_000})
+        points(page, count)
+    huge = {"name": "huge.csv", "mimeType": "text/csv", "buffer": b"1,2\n3,5\n4,4\n" * 1_000_000}
+    page.locator(f"{PANEL} .fv-file input").set_input_files(huge)
     page.get_by_text("Nothing was taken from huge.csv: it is larger than 8 MiB").wait_for()
-    file.set_input_files({"name": "large.csv", "mimeType": "text/csv", "buffer": rows * 690_000})
-    page.get_by_text("2,000 of 2,070,000 points are kept").wait_for(timeout=60_000)
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_one_sees_where_drawing_works(show, theme):
-    page = show("target=points&hidden=16,16", color_scheme=theme)
-    edge, card = page.locator(f"{PANEL} .fv-pad .fv-stage-plot").evaluate(
-        """pad => [getComputedStyle(pad, "::after").borderTopColor,
-          getComputedStyle(pad).backgroundColor]"""
-    )
-
-    def luminance(colour: str) -> float:
-        parts = (int(part) / 255 for part in re.findall(r"\d+", colour)[:3])
-        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
-
-    dark, light = sorted((luminance(edge), luminance(card)))
-    assert (light + 0.05) / (dark + 0.05) > 3
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
-def test_it_fits_the_page(show, screenshots, width, theme):
-    page = show(
-        f"{SMALL}&steps=20000",
-        width=width,
-        height=2000 if width > 700 else 3600,
-        color_scheme=theme,
-    )
-    train(page)
-    page.wait_for_timeout(6000)
-    page.get_by_role("button", name="❚❚ Pause").click()
-    assert overflow(page) <= 0
-    areas = ("pictures", "transport", "controls", "charts", "strip")
-    tops = [page.locator(f"{PANEL} .fv-slot-{area}").bounding_box()["y"] for area in areas]
-    if width == 400:
-        assert tops == sorted(tops)
-    page.screenshot(path=screenshots / f"kl-{theme}-{width}.png", full_page=True)

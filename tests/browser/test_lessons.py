@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-from flowviz.serving import paths
 
 LESSON = "03_forward_and_reverse_kl.ipynb"
 PATIENCE = 120_000
@@ -47,7 +40,7 @@ def panels_are_drawn(page, count: int) -> None:
 
 
 def predicts_by_keyboard(page) -> None:
-    """Mark an option, commit, and read the reason, without a mouse."""
+    """Mark an option and commit, without a mouse; the reason waits for the experiment."""
     card = page.locator(".fv-predict").first
     radios = card.get_by_role("radio")
     assert card.get_by_role("group").count() == 1  # the question names the group
@@ -59,12 +52,27 @@ def predicts_by_keyboard(page) -> None:
     assert page.evaluate("document.activeElement.textContent") == "Commit"
     assert card.locator(".fv-predict-answer").inner_text() == ""
     page.keyboard.press("Enter")
-    card.get_by_text("You predicted it").wait_for(timeout=PATIENCE)
-    answer = card.get_by_role("status")
-    assert "One group alone is the cheaper fit" in answer.inner_text()
-    assert radios.nth(1).is_checked() and radios.nth(1).is_disabled()
+    card.get_by_text("Your prediction stands").wait_for(timeout=PATIENCE)
+    assert "press Train" in card.get_by_role("status").inner_text()
     assert page.evaluate("document.activeElement.className") == "fv-predict-answer"
-    assert not card.get_by_role("button").is_visible()
+    assert radios.nth(1).is_checked() and radios.nth(1).is_disabled()
+    assert card.get_by_role("button").count() == 0
+    assert page.get_by_text("One group alone is the cheaper fit").count() == 0, "given away"
+
+
+def sees_after_training(page) -> None:
+    """Press Train in the panel below the prediction; at its end the reason is there."""
+    panel = page.locator(".fv-panel").first
+    panel.locator(".fv-run-train").click()
+    is_answered(page)
+    assert panel.locator(".fv-run-bar:not(.fv-running)").count() == 1
+
+
+def is_answered(page) -> None:
+    card = page.locator(".fv-predict").first
+    card.get_by_text("You predicted it").wait_for(timeout=PATIENCE)
+    assert "One group alone is the cheaper fit" in card.get_by_role("status").inner_text()
+    assert card.get_by_role("button", name="Ask me again").is_visible()
 
 
 def a_wrong_prediction_is_told_why(page) -> None:
@@ -79,7 +87,7 @@ def a_wrong_prediction_is_told_why(page) -> None:
 
 
 def solutions_unfold(page) -> None:
-    folded = page.locator("details")
+    folded = page.locator("details", has_text="Solution of task")
     assert folded.count() == 3
     for each in folded.all():
         code = each.locator("pre").first
@@ -114,24 +122,50 @@ def visit(voila_server, open_page):
     return open_
 
 
-def test_a_lesson_in_voila(visit):
+def test_a_lesson_in_voila(visit, screenshots):
     page = visit()
     panels_are_drawn(page, 3)
     formulas_are_set(page)
+    for theme, width in (("light", 400), ("dark", 1280), ("light", 1280)):
+        fits_its_page(page, theme, width, screenshots)
     predicts_by_keyboard(page)
+    sees_after_training(page)
     a_wrong_prediction_is_told_why(page)
     solutions_unfold(page)
     assert page.title() == "Forward and reverse KL · flowviz"
     assert page.get_by_text("Not answered yet").count() == 3
+    assert page.get_by_text("this page has no cell to write it in").count() == 2
+    answers_in_fields(page)
     assert "error when executing" not in page.evaluate("document.body.innerText")
 
+    # Loaded again it has another kernel, and what was answered stands.
+    page.reload(wait_until="commit")
+    page.wait_for_selector(".fv-predict >> visible=true", timeout=PATIENCE)
+    is_answered(page)
+    fields = page.locator(".fv-fields")
+    fields.get_by_text("three decimals").wait_for(timeout=PATIENCE)
+    assert fields.get_by_label("mean").input_value() == "-1"
+    card = page.locator(".fv-predict").first
+    card.get_by_role("button", name="Ask me again").click()
+    card.get_by_role("button", name="Commit").wait_for(timeout=PATIENCE)
+    assert card.get_by_role("radio", checked=True).count() == 0
+    assert card.locator(".fv-predict-answer").inner_text() == ""
 
-@pytest.mark.parametrize("theme, width", [("light", 1280), ("dark", 1280), ("light", 400)])
-def test_a_lesson_fits_its_page(visit, screenshots, theme, width):
-    page = visit(width=width, color_scheme=theme)
-    panels_are_drawn(page, 3)
-    formulas_are_set(page)
-    page.wait_for_timeout(1_000)
+
+def answers_in_fields(page) -> None:
+    """Two numbers, wrong ones: what is wrong is said, and kept."""
+    fields = page.locator(".fv-fields")
+    fields.get_by_label("mean").fill("-1")
+    fields.get_by_label("standard deviation").fill("1.80")
+    page.keyboard.press("Enter")
+    fields.get_by_text("three decimals").wait_for(timeout=PATIENCE)
+
+
+def fits_its_page(page, theme: str, width: int, screenshots) -> None:
+    """In a theme, at a width: nothing is cut, and all columns are in the middle."""
+    page.evaluate("theme => { document.documentElement.dataset.fvTheme = theme; }", theme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(500)
     page.screenshot(path=screenshots / f"lesson-{theme}-{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     wide = page.evaluate(
@@ -171,45 +205,16 @@ def test_the_index_leads_to_the_lesson(visit):
 # ------------------------------------------------------------------ JupyterLab
 
 
-@pytest.fixture(scope="module")
-def own_lab(tmp_path_factory) -> Iterator[tuple[str, str]]:
-    """JupyterLab, as ``flowviz --lab`` serves it, on a copy of the notebooks: origin and token."""
-    folder = tmp_path_factory.mktemp("lessons")
-    for notebook in paths.notebooks().glob("*.ipynb"):
-        shutil.copy(notebook, folder)
-    log = Path(tmp_path_factory.mktemp("lab")) / "lab.log"
-    program = (
-        "import sys; from pathlib import Path; from flowviz.serving import lab_server; "
-        "from flowviz.serving.ports import next_free; "
-        "lab_server.serve(Path(sys.argv[1]), 'localhost', next_free('localhost', 8890), "
-        "None, False)"
-    )
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            [sys.executable, "-c", program, str(folder)], stdout=out, stderr=out
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while not (found := re.search(r"(http://[^/]+)/lab\?token=(\w+)", log.read_text())):
-            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        yield found[1], found[2]
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
 @pytest.fixture
-def notebook(own_lab, open_page):
+def notebook(lab_server, open_page):
     """The lesson in JupyterLab, all cells run."""
-    origin, token = own_lab
     page = open_page(height=TALL)
     # anywidget gives a widget's code two seconds, which a busy machine needs: here, none at all.
     page.add_init_script(
         "const after = AbortSignal.timeout.bind(AbortSignal);"
         "AbortSignal.timeout = (ms) => after(ms === 2000 ? 0 : ms);"
     )
-    page.goto(f"{origin}/lab/tree/{LESSON}?token={token}&reset", wait_until="commit")
+    page.goto(lab_server.address(f"/lab/tree/{LESSON}", "reset"), wait_until="commit")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=PATIENCE)
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=PATIENCE)
     page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -225,8 +230,8 @@ def test_a_lesson_in_jupyterlab(notebook, screenshots):
     formulas_are_set(page)
     assert page.locator(".jp-RenderedText[data-mime-type*=stderr]").count() == 0
     assert page.get_by_text("as the right answer").count() == 0
-    assert page.get_by_text("One group alone is the cheaper fit").count() == 0, "given away"
     predicts_by_keyboard(page)
+    sees_after_training(page)
     a_wrong_prediction_is_told_why(page)
     solutions_unfold(page)
     page.screenshot(path=screenshots / "lesson-lab.png")

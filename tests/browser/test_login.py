@@ -31,7 +31,7 @@ def test_the_state_of_a_link_comes_through_the_login(voila_server, open_page):
     page.goto(f"{voila_server.origin}/?panel=kl_comparison&layers=6&formula=x%2By%5E2")
     page.get_by_label("Token").fill(voila_server.token)
     page.get_by_role("button", name="Open the page").click()
-    page.wait_for_selector(".fv-panel:not(.fv-away) .fv-slot-pictures .fv-stage", timeout=PATIENCE)
+    page.wait_for_selector(".fv-panel:not(.fv-away) .fv-slot-picture .fv-stage", timeout=PATIENCE)
     assert (
         page.locator(".fv-panel:not(.fv-away) .fv-title").inner_text() == "Forward and reverse KL"
     )

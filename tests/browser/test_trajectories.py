@@ -1,4 +1,4 @@
-"""The Trajectories panel on a real page: what it draws, plays, trains and restores."""
+"""The Trajectories panel on a real page: what it draws, plays, trains, saves and restores."""
 
 from __future__ import annotations
 
@@ -7,103 +7,145 @@ import re
 import pytest
 
 from tests.browser.shown import (
+    DEPTH,
     PANEL,
     PATIENCE,
     STAGE,
-    overflow,
+    choose,
+    drag,
+    look_back,
+    pictures,
     pixels,
     play,
     position,
-    readout,
-    visit,
+    train,
+    whereabouts,
     words,
 )
 
-PICTURE = f"document.querySelector('{STAGE} .fv-stage-pixels').toDataURL()"
+SMALL = "panel=trajectories&flow=real_nvp&layers=4&hidden=16,16&spread=2&batch=64"
 
 
-@pytest.fixture
-def show(voila_server, open_page):
-    def open_(query: str = "", **context):
-        address = voila_server.address(query=f"panel=trajectories&{query}")
-        return visit(open_page(**context), address)
-
-    return open_
+BARS = f"{PANEL} .fv-slot-companion .barlayer .point path"
 
 
-def test_particles_have_the_colours_of_their_angle_and_play_without_the_kernel(show):
-    page = show("particles=5000")
+def lit(page, wanted: list[int]) -> None:
+    """Wait until these bars of the waterfall, counted from 1, have the outline, and no other."""
+    page.wait_for_function(
+        """([selector, wanted]) => {
+          const bars = [...document.querySelectorAll(selector)];
+          const lit = bars.flatMap((bar, i) =>
+            parseFloat(getComputedStyle(bar).strokeWidth) > 1 ? [i + 1] : []);
+          return bars.length > 0 && String(lit) === String(wanted);
+        }""",
+        arg=[BARS, wanted],
+        timeout=15_000,
+    )
+
+
+def test_it_plays_trains_and_looks_back_and_the_kernel_hears_of_the_ends_alone(dashboard):
+    page = dashboard(f"{SMALL}&particles=5000&position=0")
+    assert position(page) == 0, "a link's position is not played away"
     hues = {int(h // 30) for h, s, _ in pixels(page) if s > 0.3}
     assert len(hues) >= 6, "a colour for every direction"
     base = pixels(page)
-    frames, sent = play(page)
-    assert frames > 20
-    assert sent <= 4, "that it plays, and where it stopped; nothing in between"
-    assert position(page) == 6
-    assert "layer 6 of 6" in readout(page)
+    assert play(page) == 0
+    assert position(page) == 4 and "layer 4 of 4" in whereabouts(page)
     moved = sum(a != b for a, b in zip(base, pixels(page), strict=True)) / len(base)
     assert moved > 0.01
+    train(page)
+    look_back(page)
+    assert "trained=" in page.url
+    page.get_by_role("button", name=re.compile("^Back to the untrained")).click()
+    page.locator(f"{PANEL} .fv-run-status", has_text="not trained").wait_for(timeout=PATIENCE)
+    assert page.locator(f"{PANEL} .fv-run-training input").is_disabled()
 
 
-def test_dragging_the_marked_point_changes_its_waterfall(show):
-    page = show()
+def test_the_waterfall_goes_with_the_layers_and_the_layers_with_it(dashboard):
+    page = dashboard(f"{SMALL}&position=0")
+    lit(page, [])
+    track = page.locator(f"{DEPTH} input")
+    for layer in (1, 2):
+        track.press("ArrowRight")
+        lit(page, [layer])
+    page.wait_for_timeout(300)
+    sent = len(page.sent)
+    column = page.locator(BARS).nth(3).bounding_box()
+    page.mouse.click(column["x"] + column["width"] / 2, column["y"] + column["height"] / 2)
+    lit(page, [4])
+    assert position(page) == 4 and "layer 4 of 4" in whereabouts(page)
+    page.wait_for_timeout(300)
+    assert len(page.sent) <= sent + 2, "where the two stages stand now"
+
+
+def test_dragging_the_marked_point_changes_its_numbers(dashboard):
+    page = dashboard("panel=trajectories&flow=real_nvp&layers=8&hidden=16,16&spread=3&position=0")
     identity = page.locator(f"{PANEL} .fv-note", has_text="log p(x) =")
-    before, chart = identity.inner_text(), page.locator(f"{PANEL} [aria-label*='marked point:']")
-    bars = chart.first.get_attribute("aria-label")
-    box = page.locator(f"{STAGE} .fv-stage-handle").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 90, y + 40, steps=6)
-    page.mouse.up()
+    chart = page.locator(f"{PANEL} [aria-label*='marked point:']").first
+    before, bars = identity.inner_text(), chart.get_attribute("aria-label")
+    drag(page, f"{STAGE} .fv-stage-handle", -30, 15)
     page.wait_for_function(
         "([selector, before]) => [...document.querySelectorAll(selector)].every("
         "note => note.innerText !== before)",
         arg=[f"{PANEL} .fv-note", before],
         timeout=PATIENCE,
     )
-    page.wait_for_timeout(500)
-    assert chart.first.get_attribute("aria-label") != bars
+    page.wait_for_url("**point=**")
+    assert chart.get_attribute("aria-label") != bars
     terms = re.search(r"= (\S+) − \(?([^ )]+)\)? = (\S+)$", identity.inner_text()).groups()
     base, change, result = (float(term.replace("−", "-")) for term in terms)
     assert base - change == pytest.approx(result, abs=1e-9)
-    assert "point=" in page.url
 
 
-def test_it_trains_shows_it_and_stops(show):
-    page = show("spread=1&batch=64&position=6")
-    before = readout(page), page.evaluate(PICTURE)
-    page.get_by_role("button", name="▶ Train").click()
-    page.wait_for_selector(f"{PANEL} .fv-note:has-text('steps/s')", timeout=PATIENCE)
-    page.wait_for_timeout(1500)
-    page.get_by_role("button", name="❚❚ Pause").click()
-    page.wait_for_selector(f"{PANEL} .fv-note:has-text('paused')", timeout=PATIENCE)
-    page.wait_for_timeout(500)
-    after = readout(page), page.evaluate(PICTURE)
-    assert before[0] != after[0] and before[1] != after[1]
-    assert "carried to the data by Real NVP, trained" in words(page)
-    page.get_by_role("button", name="Reset").click()
-    page.wait_for_selector(f"{PANEL} .fv-note:has-text('not trained yet')", timeout=PATIENCE)
+def test_what_is_saved_has_its_name_and_plays_without_flowviz(dashboard, open_page, tmp_path):
+    page = dashboard(f"{SMALL}&target=two_moons")
+    train(page, 800)
+    with page.expect_download() as download:
+        choose(page, "Picture (PNG)")
+    name = "trajectories-two-moons-real-nvp"
+    assert download.value.suggested_filename == f"{name}.png"
+    with page.expect_download() as download:
+        choose(page, "Data (JSON)")
+    assert download.value.suggested_filename == f"{name}.json"
+    with page.expect_download() as download:
+        choose(page, "Page that plays by itself (HTML)")
+    assert download.value.suggested_filename == f"{name}.html"
+    download.value.save_as(tmp_path / "saved.html")
+    choose(page, "Copy link")
+    page.wait_for_timeout(200)
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert "?panel=trajectories&" in link and "target=two_moons" in link and "token" not in link
+    choose(page, "Show code")
+    page.locator(f"{PANEL} .fv-code", has_text="import flowviz").wait_for()
+
+    alone = open_page(width=1280, height=720)
+    alone.goto((tmp_path / "saved.html").as_uri())
+    alone.locator(".fv-stage-pixels").first.wait_for()
+    assert alone.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    tracks = alone.locator("input[type=range]:visible")
+    assert tracks.count() == 2, "depth and training"
+    picture = "document.querySelector('.fv-stage-pixels').toDataURL()"
+    alone.wait_for_timeout(300)
+    seen = [alone.evaluate(picture)]
+    for track in tracks.all():
+        track.press("End")
+        alone.wait_for_timeout(200)
+        track.press("Home")
+        alone.wait_for_timeout(300)
+        seen.append(alone.evaluate(picture))
+    assert len(set(seen)) >= 2
 
 
-def test_a_link_restores_the_picture_and_its_adjustments(show):
-    page = show("flow=planar&layers=2&adjustments=1.b,0.8&position=1&color=layer&particles=1000")
-    assert "layer 1 of 2" in readout(page)
-    assert "samples of the base, carried to the data by Planar" in words(page)
+def test_a_link_restores_the_picture_and_its_adjustments_and_a_hostile_one_is_answered(dashboard):
+    page = dashboard(
+        "panel=trajectories&flow=planar&layers=2&adjustments=1.b,0.8&position=1&color=layer"
+        "&particles=1000"
+    )
+    page.locator(f"{DEPTH} .fv-run-words", has_text="layer 1 of 2").wait_for()
     boxes = page.locator(f"{PANEL} .fv-slot-controls input")
     assert "0.8" in [boxes.nth(i).input_value() for i in range(boxes.count())]
-
-
-def test_a_hostile_link_is_answered_in_words(show):
-    page = show("particles=1e9&color=<script>&adjustments=..;")
+    first = pictures(page)
+    page = dashboard("panel=trajectories&particles=1e9&color=<script>&adjustments=..;")
     text = words(page)
     assert "Not everything in the link was usable" in text and "particles" in text
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
-def test_looks(show, screenshots, width, theme):
-    page = show("position=6", width=width, color_scheme=theme)
-    page.wait_for_timeout(1500)
-    page.screenshot(path=screenshots / f"trajectories-{theme}-{width}.png", full_page=True)
-    assert overflow(page) <= 0
+    assert pictures(page) != first

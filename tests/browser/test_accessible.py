@@ -1,0 +1,70 @@
+"""What axe-core finds on the panels' pages, in light and dark: nothing."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+
+from flowviz import panels
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+PANEL = ".fv-panel:not(.fv-away)"
+# Each violation: its rule, what it says, and the first elements that it is about.
+LOOK = """async () => {
+  const { violations } = await axe.run(document.querySelector(".fv-dash"));
+  return violations.map(({ id, help, nodes }) =>
+    `${id}: ${help}: ${nodes.slice(0, 4).map((n) => n.html.slice(0, 160)).join(" | ")}`);
+}"""
+
+
+@pytest.mark.parametrize("name", panels.names())
+def test_axe_finds_nothing(name, dashboard):
+    page = dashboard(f"panel={name}", width=1280, height=720)
+    page.evaluate(AXE)
+    found = []
+    for width, height in ((1280, 720), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.fvTheme = theme; }", theme)
+            page.wait_for_timeout(250)
+            found += [f"{width}, {theme}: {one}" for one in page.evaluate(LOOK)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", panels.names())
+def test_all_is_reached_and_driven_by_the_keyboard(name, dashboard):
+    page = dashboard(f"panel={name}", width=1280, height=720)
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                """() => [...document.activeElement.classList, document.activeElement.type]
+                  .filter((one) => one?.startsWith?.("fv-") || one === "range").join(" ")"""
+            )
+        )
+    for wanted in ("fv-chip", "fv-more-button", "fv-tile", "fv-run-play", "fv-tab"):
+        assert any(wanted in one for one in reached), (wanted, reached)
+    page.locator(f"{PANEL} .fv-run-depth input").focus()
+    page.keyboard.press("Home")
+    page.wait_for_function(f"document.querySelector('{PANEL} .fv-run-depth input').value === '0'")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"document.querySelector('{PANEL} .fv-run-depth input').value >= 1")
+
+
+def test_forced_colours_keep_what_is_chosen_apart(dashboard):
+    page = dashboard("panel=trajectories", width=1280, height=720)
+    page.emulate_media(forced_colors="active")
+    page.wait_for_timeout(200)
+    styles = page.evaluate(
+        """panel => ['true', 'false'].map((checked) => {
+          const tile = document.querySelector(`${panel} .fv-tile[aria-checked="${checked}"]`);
+          const frame = tile.querySelector(".fv-tile-frame");
+          const { borderColor, borderWidth, outlineStyle } = getComputedStyle(frame);
+          return [borderColor, borderWidth, outlineStyle].join();
+        })""",
+        PANEL,
+    )
+    page.emulate_media(forced_colors="none")
+    assert styles[0] != styles[1]

@@ -1,0 +1,119 @@
+"""One screen: what is pressed and what is watched are in the window together, in every panel."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowviz import panels
+
+PATIENCE = 60_000
+PANEL = ".fv-panel:not(.fv-away)"
+PRESSED = {
+    "play": ".fv-run-play",
+    "layers": ".fv-run-depth input",
+    "train": ".fv-run-train",
+    "state of the training": ".fv-run-training .fv-run-words",
+}
+LEAST = {  # the side of a picture, where there is one, and where there are two
+    (1280, 600): (400, 240),
+    (1280, 720): (480, 300),
+    (1920, 1080): (700, 560),
+    (390, 844): (320, 170),
+}
+
+# What cannot be seen, or lies under something else, or out of the window; and the pictures' sides.
+LOOK = """([panel, pressed]) => {
+  const root = document.querySelector(panel);
+  const inside = (box) => box.left >= -0.5 && box.top >= -0.5
+    && box.right <= innerWidth + 0.5 && box.bottom <= innerHeight + 0.5;
+  const free = (one, box) => {
+    const at = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    return at && (one.contains(at) || at.contains(one));
+  };
+  const missing = [];
+  const look = (name, one) => {
+    const box = one?.getBoundingClientRect();
+    if (!one || !one.checkVisibility() || box.width < 1) missing.push(`${name}: not there`);
+    else if (!inside(box)) missing.push(`${name}: ${JSON.stringify(box)}`);
+    else if (!free(one, box)) missing.push(`${name}: covered`);
+  };
+  const pictures = [...root.querySelectorAll('.fv-slot-picture .fv-stage-plot')];
+  pictures.forEach((one, i) => look(`picture ${i + 1}`, one));
+  const bar = root.querySelector('.fv-run-bar');
+  for (const [name, selector] of Object.entries(pressed)) {
+    const one = root.querySelector(selector);
+    if (one && !one.closest('[hidden]')) look(name, one);
+  }
+  const page = document.documentElement;
+  if (page.scrollHeight > innerHeight + 1 || page.scrollWidth > innerWidth) {
+    missing.push(`the page scrolls: ${page.scrollWidth} × ${page.scrollHeight}`);
+  }
+  return { missing, sides: pictures.map((one) => Math.min(one.clientWidth, one.clientHeight)) };
+}"""
+
+
+def check(page, size: tuple[int, int], when: str, least: tuple[int, int] | None = None) -> None:
+    width, height = size
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate("() => new Promise((f) => requestAnimationFrame(() => setTimeout(f, 120)))")
+    found = page.evaluate(LOOK, [PANEL, PRESSED])
+    assert not found["missing"], f"{when}, {width} × {height}: {found['missing']}"
+    one, two = least or LEAST[size]
+    sides = found["sides"]
+    assert min(sides) >= (one if len(sides) == 1 else two), f"{when}, {width} × {height}: {sides}"
+
+
+@pytest.mark.parametrize("name", panels.names())
+def test_in_every_preset_before_and_after_training(name, dashboard, screenshots):
+    page = dashboard(f"panel={name}", width=1280, height=720)
+    labels = [label for label, _ in panels.entry(name).load().presets]
+    for label in labels:
+        page.set_viewport_size({"width": 1280, "height": 720})
+        page.locator(f"{PANEL} .fv-chip", has_text=label).click()
+        page.locator(f'{PANEL} .fv-chip[aria-pressed="true"]', has_text=label).wait_for()
+        for size in LEAST:
+            check(page, size, label)
+    train = page.locator(f"{PANEL} .fv-run-train")
+    if train.is_visible():
+        train.click()
+        page.locator(f"{PANEL} .fv-running").wait_for(timeout=PATIENCE)
+        page.wait_for_timeout(700)
+        train.click()
+        page.locator(f"{PANEL} .fv-run-bar:not(.fv-running)").wait_for(timeout=PATIENCE)
+        for size in LEAST:
+            check(page, size, "after training")
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.fvTheme = theme; }", theme)
+        for width, height in LEAST:
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(150)
+            page.screenshot(path=screenshots / f"{name}-{width}x{height}-{theme}.png")
+
+
+@pytest.mark.parametrize("name", panels.names())
+def test_presented_the_picture_is_as_high_as_the_window_allows(name, dashboard, screenshots):
+    page = dashboard(f"panel={name}&present=1", width=1920, height=1080)
+    page.locator(".fv-presenting").wait_for(state="attached")
+    check(page, (1920, 1080), "presented", (760, 760))
+    page.screenshot(path=screenshots / f"{name}-presented.png")
+    sizes = page.evaluate(
+        """panel => ['.fv-title', '.fv-chip', '.fv-readout-value'].map((name) => {
+          const one = [...document.querySelectorAll(`${panel} ${name}`)]
+            .find((element) => element.checkVisibility());
+          return one ? parseFloat(getComputedStyle(one).fontSize) : 99;
+        })""",
+        PANEL,
+    )
+    assert sizes[0] >= 20 and sizes[1] >= 20 and sizes[2] >= 28
+    for size in ((1280, 600), (1280, 720), (390, 844)):
+        check(page, size, "presented", LEAST[size])
+    # Keys: a preset, play, leave.
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.keyboard.press("2")
+    page.locator(f'{PANEL} .fv-chip:nth-child(2)[aria-pressed="true"]').wait_for()
+    page.keyboard.press("b")
+    assert page.locator(f"{PANEL} .fv-black").is_visible()
+    page.keyboard.press("b")
+    page.keyboard.press("Escape")
+    page.locator(".fv-presenting").wait_for(state="detached")
+    assert page.locator(".fv-rail").is_visible()
