@@ -12,9 +12,9 @@ from peers import BATCH
 from torch import Generator, Tensor
 
 from flowviz import targets
-from flowviz.adam import Adam
 from flowviz.flows import Flow, catalog
 from flowviz.flows.continuous import AdaptiveSteps
+from flowviz.training import Adam
 
 STEPS, RATE, ROUNDS = 300, 0.02, 15
 INTRODUCTION = f"""\

@@ -1,8 +1,9 @@
 """One family of flows in each library: the same layers, widths, bins and activation.
 
-Each maker takes a catalogue name, a size, a learning rate, the seed of its start (those of
-torch's libraries follow the global one) and a device of torch, and returns a :class:`Contender`;
-KeyError where the library does not have the family with a density that can be evaluated.
+Each maker takes a catalogue name, D, a number of layers, a learning rate, the seed of its start
+(those of torch's libraries follow the global one), a device of torch and over how many steps
+weights are averaged (0 for not at all), and returns a :class:`Contender`; KeyError where the
+library does not have the family with a density that can be evaluated.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from flowviz.adam import Adam
 from flowviz.flows import Player, catalog
+from flowviz.training import Adam, MovingAverage
+from flowviz.training.average import rate as share_of
 
 HIDDEN, BINS, BOUND = 64, 8, 5.0
 
@@ -28,9 +30,9 @@ class Contender:
 
     Attributes:
         gradient: the loss on a batch ``[N, D]`` and its gradient.
-        step: that and an update; returns the loss.
+        step: that and an update, of the average as well; returns the loss.
         draw: so many draws.
-        log_prob: of points ``[N, D]``, a tensor without gradient.
+        log_prob: of points ``[N, D]`` by the averaged weights, a tensor without gradient.
         compiling: seconds that compilation has taken so far; 0 where there is none.
         plays: whether passes have been recorded.
     """
@@ -45,33 +47,48 @@ class Contender:
 
 def in_torch(
     module: nn.Module,
-    log_prob: Callable[[Tensor], Tensor],
+    log_prob: Callable[[Any, Tensor], Tensor],
     sample: Callable[[int], object],
-    optimizer: Callable[[list[nn.Parameter], float], Any],
     rate: float,
     device: str,
+    average: int,
 ) -> Contender:
     module.to(device)
     parameters = [p for p in module.parameters() if p.requires_grad]
-    update = optimizer(parameters, rate) if parameters else None
+    update = torch.optim.Adam(parameters, rate) if parameters else None
+    averaged = MovingAverage(module, average) if average else None
+    steps = 0
 
     def gradient(x: Tensor) -> Tensor:
         for parameter in parameters:
             parameter.grad = None
-        loss = -log_prob(x).mean()
+        loss = -log_prob(module, x).mean()
         loss.backward()
         return loss
 
     def step(x: Tensor) -> Tensor:
+        nonlocal steps
         loss = gradient(x)
         update.step()
+        steps += 1
+        if averaged:
+            averaged.include(steps)
         return loss
 
-    no_grad = torch.no_grad()
-    return Contender(gradient, step, no_grad(sample), no_grad(log_prob))
+    @torch.no_grad()
+    def evaluate(x: Tensor) -> Tensor:
+        return log_prob(averaged.flow if averaged else module, x)
+
+    return Contender(gradient, step, torch.no_grad()(sample), evaluate)
 
 
-def flowviz(name: str, dim: int, layers: int, rate: float, seed: int, device: str) -> Contender:
+def log_prob_of(flow: Any, x: Tensor) -> Tensor:
+    return flow.log_prob(x)
+
+
+def flowviz(
+    name: str, dim: int, layers: int, rate: float, seed: int, device: str, average: int
+) -> Contender:
     wanted = {"hidden": (HIDDEN, HIDDEN), "bins": BINS}
     if catalog.entry(name).family == "Continuous time":
         layers = 1  # zuko's is one ODE, too
@@ -80,6 +97,8 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int, device: st
     player = Player(flow)
 
     update = Adam(flow.parameters(), rate)
+    averaged = MovingAverage(flow, average) if average else None
+    steps = 0
 
     def gradient(x: Tensor) -> Tensor:
         update.zero_grad()
@@ -87,12 +106,18 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int, device: st
             return -flow.log_prob_backward(x).mean()
 
     def step(x: Tensor) -> Tensor:
+        nonlocal steps
         loss = gradient(x)
         update.step()
+        steps += 1
+        if averaged:
+            averaged.include(steps)
         return loss
 
     @torch.no_grad()
     def log_prob(x: Tensor) -> Tensor:
+        if averaged:
+            return averaged.flow.log_prob(x)
         with player:
             return flow.log_prob(x)
 
@@ -103,7 +128,9 @@ def flowviz(name: str, dim: int, layers: int, rate: float, seed: int, device: st
     return Contender(gradient, step, sample, log_prob, plays=lambda: bool(player.recordings))
 
 
-def zuko(name: str, dim: int, layers: int, rate: float, _: int, device: str) -> Contender:
+def zuko(
+    name: str, dim: int, layers: int, rate: float, _: int, device: str, average: int
+) -> Contender:
     import zuko.flows as zf
 
     network = {"hidden_features": 2 * [HIDDEN], "activation": nn.SiLU}
@@ -124,11 +151,11 @@ def zuko(name: str, dim: int, layers: int, rate: float, _: int, device: str) -> 
     flow = made[name]()
     return in_torch(
         flow,
-        lambda x: flow().log_prob(x),
+        lambda flow, x: flow().log_prob(x),
         lambda n: flow().sample((n,)),
-        torch.optim.Adam,
         rate,
         device,
+        average,
     )
 
 
@@ -145,7 +172,9 @@ class Network(nn.Sequential):
         return super().forward(x)
 
 
-def nflows(name: str, dim: int, layers: int, rate: float, _: int, device: str) -> Contender:
+def nflows(
+    name: str, dim: int, layers: int, rate: float, _: int, device: str, average: int
+) -> Contender:
     from nflows import distributions, flows, transforms
 
     masked = {"hidden_features": HIDDEN, "num_blocks": 2, "use_residual_blocks": False}
@@ -188,10 +217,12 @@ def nflows(name: str, dim: int, layers: int, rate: float, _: int, device: str) -
             steps.append(alone[name]())
     base = distributions.StandardNormal((dim,))
     flow = flows.Flow(transforms.CompositeTransform(steps), base)
-    return in_torch(flow, flow.log_prob, flow.sample, torch.optim.Adam, rate, device)
+    return in_torch(flow, log_prob_of, flow.sample, rate, device, average)
 
 
-def normflows(name: str, dim: int, layers: int, rate: float, _: int, device: str) -> Contender:
+def normflows(
+    name: str, dim: int, layers: int, rate: float, _: int, device: str, average: int
+) -> Contender:
     import normflows as nf
 
     # Its planar and radial flows have no inverse, and so no maximum likelihood.
@@ -231,10 +262,12 @@ def normflows(name: str, dim: int, layers: int, rate: float, _: int, device: str
         if name not in ("contractive_roulette", "plu", "actnorm"):
             steps.append(nf.flows.Permute(dim, mode="swap"))
     flow = nf.NormalizingFlow(nf.distributions.base.DiagGaussian(dim), steps)
-    return in_torch(flow, flow.log_prob, flow.sample, torch.optim.Adam, rate, device)
+    return in_torch(flow, log_prob_of, flow.sample, rate, device, average)
 
 
-def flowjax(name: str, dim: int, layers: int, rate: float, seed: int, _: str) -> Contender:
+def flowjax(
+    name: str, dim: int, layers: int, rate: float, seed: int, _: str, average: int
+) -> Contender:
     import equinox as eqx
     import flowjax.bijections as fb
     import flowjax.flows as ff
@@ -249,7 +282,8 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int, _: str) ->
     network = {"nn_width": HIDDEN, "nn_depth": 2, "nn_activation": jax.nn.silu}
 
     def spline() -> Any:
-        return fb.RationalQuadraticSpline(knots=BINS, interval=BOUND)
+        # Its knots are the inner ones, of which there is one fewer than bins.
+        return fb.RationalQuadraticSpline(knots=BINS - 1, interval=BOUND)
 
     made = {
         "nice": lambda: ff.coupling_flow(
@@ -280,10 +314,13 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int, _: str) ->
         return jax.value_and_grad(loss)(parameters, x)
 
     @jax.jit
-    def step(parameters: Any, state: Any, x: Any) -> Any:
+    def step(parameters: Any, state: Any, averaged: Any, share: Any, x: Any) -> Any:
         value, slope = jax.value_and_grad(loss)(parameters, x)
         updates, state = optimizer.update(slope, state)
-        return optax.apply_updates(parameters, updates), state, value
+        parameters = optax.apply_updates(parameters, updates)
+        if average:
+            averaged = optax.incremental_update(parameters, averaged, share)
+        return parameters, state, averaged, value
 
     @eqx.filter_jit
     def draw(parameters: Any, key: Any, n: int) -> Any:
@@ -294,6 +331,7 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int, _: str) ->
         return unwrap(eqx.combine(parameters, static)).log_prob(x)
 
     now = {"parameters": parameters, "state": optimizer.init(parameters), "key": key}
+    now |= {"averaged": parameters if average else None, "steps": 0}
     compiling: dict[str, float] = {}
 
     def ready(what: str, call: Callable[[], Any]) -> Any:
@@ -314,9 +352,11 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int, _: str) ->
 
     def update(x: Tensor) -> Any:
         points = array(x)
-        now["parameters"], now["state"], value = ready(
-            "step", lambda: step(now["parameters"], now["state"], points)
-        )
+        now["steps"] += 1
+        given = now["parameters"], now["state"], now["averaged"]
+        share = share_of(now["steps"], average) if average else None
+        *found, value = ready("step", lambda: step(*given, share, points))
+        now["parameters"], now["state"], now["averaged"] = found
         return value
 
     def sample(n: int) -> Any:
@@ -324,7 +364,8 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int, _: str) ->
         return ready("draw", lambda: draw(now["parameters"], once, n))
 
     def evaluate(x: Tensor) -> Tensor:
-        values = ready("log_prob", lambda: log_prob(now["parameters"], array(x)))
+        shown = now["averaged"] if average else now["parameters"]
+        values = ready("log_prob", lambda: log_prob(shown, array(x)))
         return torch.tensor(values.tolist())
 
     return Contender(
@@ -336,7 +377,7 @@ def flowjax(name: str, dim: int, layers: int, rate: float, seed: int, _: str) ->
     )
 
 
-LIBRARIES: dict[str, Callable[[str, int, int, float, int, str], Contender]] = {
+LIBRARIES: dict[str, Callable[[str, int, int, float, int, str, int], Contender]] = {
     "flowviz": flowviz,
     "zuko": zuko,
     "nflows": nflows,

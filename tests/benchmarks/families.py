@@ -1,71 +1,142 @@
-"""The README's table of families, from the catalogue and from the peers' table in the README.
+"""The README's tables: of families, from the catalogue, and of speed, from the results beside this.
 
-``python tests/benchmarks/families.py --write`` replaces it there; without, it is printed.
+``python tests/benchmarks/families.py`` writes them.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from flowviz.flows import catalog
 
 README = Path(__file__).parents[2] / "README.md"
-MARKS = ("<!-- families -->\n", "<!-- /families -->")
+RESULTS = Path(__file__).parent / "README.md"
+STEP = "training step"
+SHOWN = (
+    "real_nvp",
+    "rq_spline_coupling",
+    "maf",
+    "naf",
+    "sos",
+    "contractive_roulette",
+    "cnf",
+)
+"""Families whose speed the README shows."""
 
 
-def speeds(readme: str, section: str) -> dict[str, str]:
-    """By title: how many times faster a training step is than the fastest peer's."""
+class Step(NamedTuple):
+    """A training step: the fastest other library's ms, flowviz's, and their ratio."""
+
+    theirs: float
+    library: str
+    ours: float
+    ratio: str
+
+
+def section(text: str, name: str) -> str:
+    """What stands between ``<!-- name -->`` and ``<!-- /name -->``."""
+    return _parts(text, name)[1]
+
+
+def replaced(text: str, name: str, body: str) -> str:
+    """The text with ``body`` there."""
+    before, _, after = _parts(text, name)
+    return f"{before}\n{body.strip()}\n{after}"
+
+
+def _parts(text: str, name: str) -> tuple[str, str, str]:
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    first, last = text.index(start) + len(start), text.index(end)
+    return text[:first], text[first:last], text[last:]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the lines of a Markdown table, its head included."""
+    lines = [line for line in text.splitlines() if line.startswith("|") and "|---" not in line]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def steps(results: str, name: str) -> dict[str, Step]:
+    """By the family's title, where another library has it."""
+    head, *lines = rows(section(results, name))
     found = {}
-    rows = readme.partition(f"<!-- {section} -->")[2].partition(f"<!-- /{section} -->")[0]
-    for line in rows.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) > 3 and cells[1] == "training step":
-            ratios = [float(r) for r in re.findall(r"\(([\d.]+)×\)", " ".join(cells[3:]))]
-            if ratios:
-                found[cells[0]] = f"{min(ratios):.1f}×"
+    for cells in lines:
+        ours = float(cells[head.index("flowviz")])
+        others = [
+            Step(float(cell[1]), library, ours, cell[2])
+            for library, text in zip(head, cells, strict=True)
+            if (cell := re.fullmatch(r"([\d.]+) \(([\d.]+×)\)", text))
+        ]
+        if cells[1] == STEP and others:
+            found[cells[0]] = min(others)
     return found
 
 
-def table(readme: str) -> str:
-    """The table in Markdown."""
-    on_cpu, on_gpu = speeds(readme, "peers"), speeds(readme, "cuda")
+def families(results: str) -> str:
+    """One line for each family."""
+    on_cpu, on_gpu = steps(results, "peers"), steps(results, "cuda")
     lines = [
         "| Family | One layer | Jacobian | Fast directions | Inverse, log-det | Speed | on a GPU |",
         "|---|---|---|---|---|--:|--:|",
     ]
-    section = ""
+    shown = ""
     for name in catalog.names():
         entry = catalog.entry(name)
-        if entry.family != section:
-            section = entry.family
-            lines.append(f"| **{section}** | | | | | | |")
+        if entry.family != shown:
+            shown = entry.family
+            lines.append(f"| **{shown}** | | | | | | |")
         # A bar would end the cell.
         equation = entry.equation.replace("|", r"\vert ")
         lines.append(
             f"| {entry.title}<br>`{name}` | ${equation}$ | {entry.jacobian} | "
             f"{entry.directions_in_words()} | {entry.exactness_in_words()} | "
-            f"{on_cpu.get(entry.title, '–')} | {on_gpu.get(entry.title, '–')} |"
+            f"{_times(on_cpu.get(entry.title))} | {_times(on_gpu.get(entry.title))} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
-def written(readme: str) -> str:
-    """The README with the table as it must be."""
-    start, end = (readme.index(mark) for mark in MARKS)
-    return readme[: start + len(MARKS[0])] + table(readme) + readme[end:]
+def speed(results: str) -> str:
+    """Some families' training steps, and the race, beside the fastest other library."""
+    on_cpu, on_gpu = steps(results, "peers"), steps(results, "cuda")
+    lines = [
+        "| | flowviz | the fastest other library | | on a GPU |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name in SHOWN:
+        title = catalog.entry(name).title
+        step = on_cpu[title]
+        lines.append(
+            f"| {title}, a {STEP} | {step.ours:.1f} ms | {step.theirs:.1f} ms ({step.library}) | "
+            f"{step.ratio} | {_times(on_gpu.get(title))} |"
+        )
+    (_, _, *libraries), *races = rows(section(results, "race"))
+    for target, cell, *cells in races:
+        ours = _seconds(cell)
+        theirs, library = min(zip(map(_seconds, cells), libraries, strict=True))
+        lines.append(
+            f"| {target}, to a KL of 0.02 | {ours:.1f} s | {theirs:.1f} s ({library}) | "
+            f"{theirs / ours:.1f}× | |"
+        )
+    return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="into the README")
-    readme = README.read_text()
-    if parser.parse_args().write:
-        README.write_text(written(readme))
-    else:
-        print(table(readme))
+def _times(step: Step | None) -> str:
+    return "–" if step is None else step.ratio
+
+
+def _seconds(cell: str) -> float:
+    """Of the median race; ∞ where it was given up."""
+    found = re.match(r"([\d.]+) s", cell)
+    return float(found[1]) if found else float("inf")
+
+
+def written(readme: str, results: str) -> str:
+    """The README with the tables as they must be."""
+    readme = replaced(readme, "families", families(results))
+    return replaced(readme, "speed", speed(results))
 
 
 if __name__ == "__main__":
-    main()
+    README.write_text(written(README.read_text(), RESULTS.read_text()))

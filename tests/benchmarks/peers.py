@@ -1,12 +1,13 @@
 """Training steps and draws, family by family, against other libraries in the same run.
 
     python tests/benchmarks/peers.py                     # prints a markdown table
-    python tests/benchmarks/peers.py --write             # … and puts it into the README (as all do)
+    python tests/benchmarks/peers.py --write             # … and puts it into README.md beside this
     python tests/benchmarks/peers.py --family maf nice --rounds 60
     python tests/benchmarks/peers.py --device cuda       # on an NVIDIA GPU
     python tests/benchmarks/peers.py --race              # seconds to KL(p* ‖ p) < 0.02 nats
     python tests/benchmarks/peers.py --inverses          # the directions that take many passes
     python tests/benchmarks/peers.py --accuracy          # what accuracy costs a CNF
+    python tests/benchmarks/families.py                  # the README's tables, from those here
 
 One thread, two dimensions, batch 512, four layers (or one ODE), hidden 64 × 64, eight bins. The
 contenders take turns, round after round, so that a busy machine slows all of them alike. A turn is
@@ -34,10 +35,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from contenders import LIBRARIES, Contender
+from families import RESULTS, replaced
 
 from flowviz.flows import catalog
 from flowviz.flows.recording import WARM_UP
@@ -45,7 +46,6 @@ from flowviz.flows.recording import WARM_UP
 DIM, BATCH, LAYERS, RATE = 2, 512, 4, 1e-3
 TURN, MOST_RUNS = 0.05, 8  # seconds that a turn takes, and the most runs in it
 FIRST_RUNS = WARM_UP + 4  # a recording is made, and then prepared by its first two runs
-README = Path(__file__).parents[2] / "README.md"
 INTRODUCTION = """\
 Processor time in milliseconds, medians, all libraries taking turns of a few runs each in one run of
 `python tests/benchmarks/peers.py` (`pip install ".[bench]"`): four layers (or one ODE), hidden 64 ×
@@ -72,13 +72,14 @@ def contenders(
     rate: float = RATE,
     seed: int = 0,
     device: str = "cpu",
+    average: int = 0,
 ) -> dict[str, Contender]:
     """The family in those libraries that are installed and have it."""
     made = {}
     for library, make in LIBRARIES.items():
         try:
             torch.manual_seed(seed)
-            made[library] = make(name, dim, layers, rate, seed, device)
+            made[library] = make(name, dim, layers, rate, seed, device, average)
         except ModuleNotFoundError as error:
             print(f"{error}: pip install 'flowviz[bench]'", file=sys.stderr)
         except KeyError:
@@ -193,12 +194,9 @@ def import_seconds(module: str, repeats: int = 5) -> float:
     return statistics.median(a for a, _ in times) - statistics.median(b for _, b in times)
 
 
-def write(section: str, text: str) -> None:
-    """Put ``text`` between the README's marks of that name."""
-    start, end = f"<!-- {section} -->", f"<!-- /{section} -->"
-    before, _, rest = README.read_text().partition(start)
-    after = rest.partition(end)[2]
-    README.write_text(f"{before}{start}\n{text}\n{end}{after}")
+def write(name: str, text: str) -> None:
+    """Put ``text`` between the marks of that name in the README beside this."""
+    RESULTS.write_text(replaced(RESULTS.read_text(), name, text))
 
 
 def table(names: list[str], rounds: int, budget: float, device: str) -> str:
@@ -219,7 +217,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=10.0, help="seconds for each row")
     parser.add_argument("--family", nargs="+", metavar="NAME", help="some families only")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    parser.add_argument("--write", action="store_true", help="put it into README.md beside this")
     for other in ("race", "inverses", "accuracy"):
         parser.add_argument(f"--{other}", action="store_const", dest="other", const=other)
     arguments = parser.parse_args()
