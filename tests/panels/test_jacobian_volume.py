@@ -129,7 +129,7 @@ def test_a_layer_s_matrix_shows_its_structure(panel):
     assert panel.matrix.label.count("0,") + panel.matrix.label.count(" 0") >= 1
     panel.settings.layer = 2
     settle(panel)
-    assert "upper triangular" in panel.structure.text
+    assert "lower triangular" in panel.structure.text
     panel.settings.update({"flow": "planar", "layers": 2, "layer": 2})
     settle(panel)
     assert "identity plus rank one" in panel.structure.text
