@@ -133,7 +133,7 @@ class Notebook:
         self.page.get_by_role("menuitem", name=item, exact=False).first.click()
 
     def cell(self, index: int):
-        return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index)
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").nth(index)
 
     def run(self, index: int) -> str:
         """Run a cell, and return what it prints."""
