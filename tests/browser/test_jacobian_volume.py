@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import expect
+
 from tests.browser.shown import (
     DEPTH,
     PANEL,
@@ -45,11 +47,7 @@ def test_the_cursor_is_dragged_and_every_cell_checked(dashboard):
     note = page.locator(f"{PANEL} .fv-readout", has_text="Formula").first
     before = note.inner_text()
     drag(page, f"{STAGE} .fv-stage-handle", -60, 40)
-    page.wait_for_function(
-        "([one, before]) => one.innerText !== before",
-        arg=[note.element_handle(), before],
-        timeout=PATIENCE,
-    )
+    expect(note).not_to_have_text(before, timeout=PATIENCE, use_inner_text=True)
     page.wait_for_url("**point=**")
     page.get_by_role("tab", name="Checks").click()
     page.locator(f"{PANEL} button", has_text="Check every cell").click()

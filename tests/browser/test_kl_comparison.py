@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from playwright.sync_api import expect
+
 from tests.browser.shown import (
     DEPTH,
     PANEL,
@@ -88,10 +90,9 @@ def test_the_constant_moves_the_loss_alone(dashboard):
     slider = page.locator(f"{PANEL} .fv-slot-tabs .fv-slider input[type=range]")
     for _ in range(10):
         slider.press("ArrowRight")
-    page.wait_for_function(
-        "([one, before]) => one.innerText !== before && location.search.includes('log_c=1')",
-        arg=[page.locator(f"{PANEL} .fv-readout", has_text="Reverse loss").element_handle(), loss],
-    )
+    card = page.locator(f"{PANEL} .fv-readout", has_text="Reverse loss")
+    expect(card.locator(".fv-readout-value")).not_to_have_text(loss, timeout=PATIENCE)
+    page.wait_for_url("**log_c=1**")
     page.wait_for_timeout(500)
     number = [float(t.replace("−", "-").split(" ± ")[0]) for t in (loss, shown("Reverse loss"))]
     assert abs(number[1] - (number[0] - 1)) < 0.11
@@ -158,9 +159,7 @@ def test_a_formula_is_checked_under_its_box_and_seen_whole(dashboard):
     box.press("Enter")
     page.get_by_text("'q' is not known here").wait_for(state="hidden")
     page.get_by_text("Functions: exp, log").wait_for()
-    page.wait_for_function(
-        "([one, before]) => one.innerText !== before", arg=[measured.element_handle(), before]
-    )
+    expect(measured).not_to_have_text(before, timeout=PATIENCE)
     long = "x" + "+x" * 3_000
     box.fill(long)
     box.press("Enter")

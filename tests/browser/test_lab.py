@@ -122,7 +122,9 @@ class Notebook:
             "const after = AbortSignal.timeout.bind(AbortSignal);"
             "AbortSignal.timeout = (ms) => after(ms === 2000 ? 0 : ms);"
         )
-        page.goto(server.address(f"/lab/tree/{self.path.name}"), wait_until="commit")
+        # In a workspace of its own, or notebooks of other tests would be opened again beside it.
+        address = server.address(f"/lab/workspaces/life/tree/{self.path.name}")
+        page.goto(address, wait_until="commit")
         page.wait_for_selector(
             IDLE,
             timeout=PATIENCE,
