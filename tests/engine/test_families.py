@@ -117,8 +117,8 @@ def test_second_derivatives_against_finite_differences(name: str) -> None:
 
 @exact
 def test_points_do_not_see_each_other(name: str) -> None:
-    (dim,) = checks.dims_of(name, 2)
-    checks.assert_independent(checks.random_flow(name, dim, 0.3), checks.points(16, dim))
+    for dim in checks.dims_of(name, 2, 3):
+        checks.assert_independent(checks.random_flow(name, dim, 0.4), checks.points(8, dim))
 
 
 @each

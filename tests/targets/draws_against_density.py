@@ -16,7 +16,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def chi_square(target: Target, draws: Tensor, cells: int = 24, fine: int = 480) -> float:
+def chi_square(target: Target, draws: Tensor, cells: int = 24, fine: int = 240) -> float:
     """(χ² − df)/√(2 df) of the draws' histogram on the window against the density."""
     grid = Grid2D(target.window, fine, dtype=torch.float64)
     mass = grid.evaluate(target.log_prob).exp() * grid.cell_area

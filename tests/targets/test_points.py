@@ -50,7 +50,7 @@ def test_shared_kernels_change_the_density_little() -> None:
     rng = np.random.default_rng(1)
     points = torch.from_numpy(rng.normal(size=(6000, 2)) * [1.0, 0.5])
     target = from_points(points)
-    x = target.sample(300, seeded(), dtype=torch.float64)
+    x = target.sample(60, seeded(), dtype=torch.float64)
     kernels = torch.distributions.MultivariateNormal(
         points, scale_tril=target.bandwidth * torch.linalg.cholesky(torch.cov(points.mT))
     )
