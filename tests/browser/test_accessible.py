@@ -7,6 +7,7 @@ from importlib.resources import files
 import pytest
 
 from flowviz import panels
+from tests.browser.shown import beat
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PANEL = ".fv-panel:not(.fv-away)"
@@ -27,7 +28,7 @@ def test_axe_finds_nothing(name, dashboard):
         page.set_viewport_size({"width": width, "height": height})
         for theme in ("light", "dark"):
             page.evaluate("theme => { document.documentElement.dataset.fvTheme = theme; }", theme)
-            page.wait_for_timeout(250)
+            beat(page, 250)
             found += [f"{width}, {theme}: {one}" for one in page.evaluate(LOOK)]
     assert not found, "\n".join(found)
 
@@ -56,7 +57,7 @@ def test_all_is_reached_and_driven_by_the_keyboard(name, dashboard):
 def test_forced_colours_keep_what_is_chosen_apart(dashboard):
     page = dashboard("panel=trajectories", width=1280, height=720)
     page.emulate_media(forced_colors="active")
-    page.wait_for_timeout(200)
+    beat(page, 200)
     styles = page.evaluate(
         """panel => ['true', 'false'].map((checked) => {
           const tile = document.querySelector(`${panel} .fv-tile[aria-checked="${checked}"]`);

@@ -20,6 +20,7 @@ from flowviz.widgets.charts import (
     bundle,
 )
 from flowviz.widgets.stage.export import _plain
+from tests.browser.shown import beat
 
 TOKENS = Path(__file__).parents[2] / "flowviz" / "widgets" / "tokens.css"
 HOME = "http://charts.test/"
@@ -109,7 +110,7 @@ def show(open_page: Callable[..., Any]) -> Callable[..., Any]:
             },
         )
         page.wait_for_function(DRAWN, arg=len(charts))
-        page.wait_for_timeout(100)
+        beat(page, 100)
         return page
 
     return show_
@@ -143,7 +144,7 @@ CLOCK = """frames => {
 def act(page: Any, change: str) -> None:
     """Change the player ``p`` of the clock "c" and let the page draw."""
     page.evaluate(f"() => clock.act((p) => {{ {change} }})")
-    page.wait_for_timeout(150)
+    beat(page, 150)
 
 
 def bars_drawn(page: Any) -> list[dict[str, Any]]:
@@ -224,7 +225,7 @@ def test_a_waterfall_fills_with_the_stage_and_leads_to_its_layers(show):
     assert bars_drawn(page)[3]["text"] == "0.040"
     column = page.locator(".barlayer .point").first.bounding_box()
     page.mouse.click(column["x"] + column["width"] / 2, 150)
-    page.wait_for_timeout(150)
+    beat(page, 150)
     assert page.evaluate("clock.player.position") == 8
     assert bars_drawn(page)[0]["lit"]
     assert page.evaluate("models[0].sent") == []
@@ -269,14 +270,14 @@ def test_presses_drags_and_arrow_keys_report_where(show):
     page.mouse.down()
     page.mouse.move(*at(9), steps=5)
     page.mouse.up()
-    page.wait_for_timeout(150)
+    beat(page, 150)
     heard = [message["x"] for message in page.evaluate("models[0].sent")]
     assert heard[:2] == pytest.approx([5, 6], abs=0.05)
     assert heard[-1] == pytest.approx(9, abs=0.05)
     assert len(heard) <= 5
     page.get_by_role("slider", name="Position in A curve").focus()
     page.keyboard.press("Shift+ArrowRight")
-    page.wait_for_timeout(150)
+    beat(page, 150)
     assert page.evaluate("models[0].sent.at(-1).x") == pytest.approx(3, abs=0.05)
 
 
@@ -287,7 +288,7 @@ def test_a_lecture_hall_reads_a_chart_too_and_presses_land_where_they_are(show):
     page = show((chart, (700, 300)))
     page.add_style_tag(content=".fv-chart { --fv-chart-scale: 1.667 }")
     page.evaluate("document.querySelector('.box').style.width = '690px'")
-    page.wait_for_timeout(200)
+    beat(page, 200)
     heights = page.locator(".xtick text").evaluate_all(
         "all => all.map((one) => one.getBoundingClientRect().height)"
     )

@@ -9,6 +9,7 @@ from tests.browser.shown import (
     PANEL,
     PATIENCE,
     STAGE,
+    beat,
     drag,
     play,
     position,
@@ -26,7 +27,7 @@ def test_cells_that_shrink_are_purple_and_cells_that_grow_are_green(dashboard):
     # Cells fade with the base's mass in them, so that the outer ones have little colour.
     assert share(page, *PURPLE) > 0.02 and share(page, *GREEN) > 0.02
     page.locator(f"{DEPTH} input").press("Home")
-    page.wait_for_timeout(400)
+    beat(page, 400)
     assert share(page, *PURPLE) < 0.01 and share(page, *GREEN) < 0.01, "the base is neutral"
     assert play(page) == 0
     assert position(page) == 6

@@ -12,6 +12,7 @@ from tests.browser.shown import (
     PANEL,
     PATIENCE,
     STAGE,
+    beat,
     look_back,
     play,
     position,
@@ -54,7 +55,7 @@ def modes() -> list[tuple[float, float]]:
 def test_it_lands_on_forward_on_every_mode_and_reverse_on_some(dashboard, screenshots):
     page = dashboard("panel=kl_comparison")
     page.locator(f"{DEPTH} input").press("End")
-    page.wait_for_timeout(400)
+    beat(page, 400)
     forward = [near(page, 0, place, FORWARD) for place in modes()]
     assert min(forward) > 0.3, forward
     reverse = [near(page, 1, place, REVERSE) for place in modes()]
@@ -74,7 +75,7 @@ def test_both_pictures_play_and_look_back_on_one_clock_without_the_kernel(dashbo
     look_back(page)
     page.get_by_role("tab", name="Layers").click()
     page.locator(f"{PANEL} .fv-slot-tabs .fv-stage-tile").nth(2).click()
-    page.wait_for_timeout(300)
+    beat(page, 300)
     assert position(page) == 2
 
 
@@ -93,7 +94,7 @@ def test_the_constant_moves_the_loss_alone(dashboard):
     card = page.locator(f"{PANEL} .fv-readout", has_text="Reverse loss")
     expect(card.locator(".fv-readout-value")).not_to_have_text(loss, timeout=PATIENCE)
     page.wait_for_url("**log_c=1**")
-    page.wait_for_timeout(500)
+    beat(page, 500)
     number = [float(t.replace("−", "-").split(" ± ")[0]) for t in (loss, shown("Reverse loss"))]
     assert abs(number[1] - (number[0] - 1)) < 0.11
     assert shown("‖gradient‖") == gradient
@@ -181,7 +182,7 @@ def points(page, wanted: int | None = None) -> int:
     said = page.locator(f"{PANEL} .fv-points-words")
     number = r"[1-9][\d,]*" if wanted is None else f"{wanted:,}"
     said.filter(has_text=re.compile(rf"^{number} points\. ")).wait_for()
-    page.wait_for_timeout(600)
+    beat(page, 600)
     return int(said.inner_text().split(" ")[0].replace(",", ""))
 
 

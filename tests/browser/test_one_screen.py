@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowviz import panels
+from tests.browser.shown import beat
 
 PATIENCE = 60_000
 PANEL = ".fv-panel:not(.fv-away)"
@@ -77,7 +78,7 @@ def test_in_every_preset_before_and_after_training(name, dashboard, screenshots)
     if train.is_visible():
         train.click()
         page.locator(f"{PANEL} .fv-running").wait_for(timeout=PATIENCE)
-        page.wait_for_timeout(700)
+        beat(page, 700)
         train.click()
         page.locator(f"{PANEL} .fv-run-bar:not(.fv-running)").wait_for(timeout=PATIENCE)
         for size in LEAST:
@@ -86,7 +87,7 @@ def test_in_every_preset_before_and_after_training(name, dashboard, screenshots)
         page.evaluate("theme => { document.documentElement.dataset.fvTheme = theme; }", theme)
         for width, height in LEAST:
             page.set_viewport_size({"width": width, "height": height})
-            page.wait_for_timeout(150)
+            beat(page, 150)
             page.screenshot(path=screenshots / f"{name}-{width}x{height}-{theme}.png")
 
 

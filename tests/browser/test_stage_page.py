@@ -28,6 +28,7 @@ from flowviz.widgets.stage import (
     twin,
 )
 from flowviz.widgets.stage.export import _plain
+from tests.browser.shown import beat
 
 CARD, INK = [255, 255, 255], [28, 36, 48]
 ORANGE, PURPLE, GREEN = [213, 94, 0], [118, 42, 131], [27, 120, 55]
@@ -100,7 +101,7 @@ def show(open_page: Callable[..., Any]) -> Callable[..., Any]:
             HARNESS,
             {"esm": stage._esm, "css": stage._css, "state": _plain(state), "views": views},
         )
-        page.wait_for_timeout(60)
+        beat(page, 60)
         return page
 
     return show_
@@ -113,7 +114,7 @@ def pixel(page: Any, x: float, y: float, view: int = 0) -> list[int]:
 def put(page: Any, **state: Any) -> None:
     """What the kernel would send."""
     page.evaluate("(s) => { for (const n in s) model.put(n, s[n]); }", _plain(state))
-    page.wait_for_timeout(60)
+    beat(page, 60)
 
 
 def readout(page: Any) -> str:
@@ -242,17 +243,17 @@ def test_the_theme_is_followed_at_once(show: Any) -> None:
     page = show(Stage(dot((0, 0)), window=WINDOW))
     assert (pixel(page, 0, 0), pixel(page, 3, 3)) == (INK, CARD)
     page.evaluate("document.documentElement.dataset.fvTheme = 'dark'")
-    page.wait_for_timeout(120)
+    beat(page, 120)
     assert (pixel(page, 0, 0), pixel(page, 3, 3)) == (DARK_INK, DARK_CARD)
     page.evaluate("document.documentElement.dataset.fvTheme = 'light'")
-    page.wait_for_timeout(120)
+    beat(page, 120)
     assert pixel(page, 3, 3) == CARD
 
 
 def test_jupyterlabs_theme_is_followed(show: Any) -> None:
     page = show(Stage(dot((0, 0)), window=WINDOW))
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
-    page.wait_for_timeout(120)
+    beat(page, 120)
     assert pixel(page, 3, 3) == DARK_CARD
 
 
@@ -288,14 +289,14 @@ def test_playing_draws_frames_and_sends_nothing(show: Any) -> None:
     page = show(moving(states=9, speed=600))
     page.evaluate(COUNT_PAINTS)
     page.get_by_role("button", name="Play (Space)").click()
-    page.wait_for_timeout(200)
+    beat(page, 200)
     assert sent(page) == [{"playing": True}]
     page.evaluate("model.sent.length = window.paints = 0")
-    page.wait_for_timeout(1500)
+    beat(page, 1500)
     assert page.evaluate("window.paints") > 20
     assert sent(page) == []
     page.get_by_role("button", name="Pause (Space)").click()
-    page.wait_for_timeout(200)
+    beat(page, 200)
     (last,) = sent(page)
     assert last["playing"] is False and 0.5 < last["position"] < 4
 
@@ -303,16 +304,16 @@ def test_playing_draws_frames_and_sends_nothing(show: Any) -> None:
 def test_it_plays_to_the_end_and_says_so_once(show: Any) -> None:
     page = show(moving(states=3, speed=100))
     page.get_by_role("button", name="Play (Space)").click()
-    page.wait_for_timeout(1200)
+    beat(page, 1200)
     assert sent(page)[-1] == {"playing": False, "position": 2}
     assert readout(page) == "layer 2 of 2"
 
 
 def test_nothing_is_painted_while_nothing_changes(show: Any) -> None:
     page = show(moving())
-    page.wait_for_timeout(200)
+    beat(page, 200)
     page.evaluate(COUNT_PAINTS)
-    page.wait_for_timeout(500)
+    beat(page, 500)
     assert page.evaluate("window.paints") == 0
 
 
@@ -329,10 +330,10 @@ def test_it_gets_coarser_when_frames_are_slow_and_sharp_again_when_it_rests(
       picture.adapt = () => adapt(40);
     }""")
     page.get_by_role("button", name="Play (Space)").click()
-    page.wait_for_timeout(2500)
+    beat(page, 2500)
     assert page.evaluate(width) == sharp / 2
     page.get_by_role("button", name="Pause (Space)").click()
-    page.wait_for_timeout(100)
+    beat(page, 100)
     assert page.evaluate(width) == sharp
 
 
@@ -349,10 +350,10 @@ def test_keys(show: Any) -> None:
         page.keyboard.press(key)
         assert readout(page) == where, key
     page.keyboard.press("Space")
-    page.wait_for_timeout(300)
+    beat(page, 300)
     page.keyboard.press("Space")
     assert "0.0" not in readout(page) and readout(page) != "layer 0 of 3"
-    page.wait_for_timeout(150)
+    beat(page, 150)
     assert sent(page)[-1]["playing"] is False
     page.locator("input[type=range]").focus()
     page.keyboard.press("End")
@@ -367,11 +368,11 @@ def test_scrubbing_moves_at_once_and_tells_the_kernel_at_its_end(show: Any) -> N
     page.mouse.move(box["x"] + 7, y)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, y, steps=5)
-    page.wait_for_timeout(150)
+    beat(page, 150)
     assert pixel(page, 0, 0) == INK
     assert sent(page) == []
     page.mouse.up()
-    page.wait_for_timeout(150)
+    beat(page, 150)
     (message,) = sent(page)
     assert message["position"] == pytest.approx(0.5, abs=0.02)
 
@@ -381,24 +382,24 @@ def test_direction(show: Any) -> None:
     page.get_by_role("button", name="Direction").click()
     assert page.locator(".fv-stage-way").inner_text() == "data → base"
     page.get_by_role("button", name="Play (Space)").click()
-    page.wait_for_timeout(60)
+    beat(page, 60)
     assert float(readout(page).split()[1]) > 1
     page.evaluate("model.put('speed', 100)")
-    page.wait_for_timeout(1500)
+    beat(page, 1500)
     assert readout(page) == "layer 0 of 2"
     assert {"direction": "inverse"} in sent(page)
 
 
 def test_reduced_motion_starts_paused_and_steps(show: Any) -> None:
     page = show(moving(states=4, speed=150, playing=True), reduced_motion="reduce")
-    page.wait_for_timeout(300)
+    beat(page, 300)
     assert readout(page) == "layer 0 of 3"
     page.locator(".fv-stage-plot").focus()
     page.keyboard.press("Space")
     seen = set()
     for _ in range(40):
         seen.add(readout(page))
-        page.wait_for_timeout(20)
+        beat(page, 20)
     assert seen <= {f"layer {k} of 3" for k in range(4)} and len(seen) >= 3
 
 
@@ -406,10 +407,10 @@ def test_stages_with_one_clock_move_together(show: Any) -> None:
     page = show(Stage(dot((-2, 0), (2, 0)), window=WINDOW, clock="both"), views=2, height=1600)
     page.locator(".fv-stage-plot").first.focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(50)
+    beat(page, 50)
     assert pixel(page, 2, 0, view=0) == pixel(page, 2, 0, view=1) == INK
     page.evaluate("model.put('position', 0)")
-    page.wait_for_timeout(50)
+    beat(page, 50)
     assert pixel(page, -2, 0, view=1) == INK
 
 
@@ -496,7 +497,7 @@ def test_it_fills_its_box_in_both_directions(show: Any, axes: bool) -> None:
     page = show(stage, axes=axes)
     for width, height in ((500, 400), (300, 600), (560, 180), (260, 240), (500, 400)):
         page.evaluate(BOXED, [width, height])
-        page.wait_for_timeout(80)
+        beat(page, 80)
         at = page.evaluate(GEOMETRY)
         box, plot, pixels, bar = at["box"], at["plot"], at["pixels"], at["bar"]
         assert (box["width"], box["height"]) == (width, height) and at["scrolls"] == 0
@@ -511,7 +512,7 @@ def test_it_fills_its_box_in_both_directions(show: Any, axes: bool) -> None:
             middle = plot["x"] + plot["width"] / 2
             assert middle == pytest.approx(box["x"] + width / 2, abs=1)
     page.evaluate(COUNT_PAINTS)
-    page.wait_for_timeout(300)
+    beat(page, 300)
     assert page.evaluate("window.paints") == 0, "it is looked at, and grows"
 
 
@@ -519,7 +520,7 @@ def test_without_a_widest_width_no_inline_style_is_in_the_way(show: Any) -> None
     page = show(Stage(dot((0, 0)), window=WINDOW))
     assert page.evaluate("document.querySelector('.fv-stage').style.maxWidth") == ""
     page.evaluate("model.put('max_width', 320)")
-    page.wait_for_timeout(60)
+    beat(page, 60)
     assert page.locator(".fv-stage-plot").bounding_box()["width"] == 320
 
 
@@ -552,7 +553,7 @@ def test_printed_both_canvases_go_with_the_paper(show: Any) -> None:
         page = show(stage)
         if fit:
             page.evaluate(BOXED, [560, 500])
-            page.wait_for_timeout(80)
+            beat(page, 80)
         page.emulate_media(media="print")
         page.evaluate("document.querySelector('.fv-stage').parentElement.style.width = '300px'")
         boxes = page.evaluate("""() => Object.fromEntries(
@@ -595,7 +596,7 @@ def test_the_film_is_shown_while_the_clock_is_at_a_moment(show: Any) -> None:
     put(page, position=1)
     assert pixel(page, 2, 3) == INK
     page.evaluate("model.put('particles', model.get('particles').slice())")
-    page.wait_for_timeout(60)
+    beat(page, 60)
     assert pixel(page, 2, 3) == INK, "what arrives meanwhile waits"
     page.evaluate(SEEK, -1)
     assert pixel(page, 2, 0) == INK and pixel(page, 2, 3) == CARD
@@ -654,11 +655,11 @@ def test_a_handle_is_dragged(show: Any) -> None:
     page.mouse.move(*place(page, 2.05, 2.0))
     page.mouse.down()
     page.mouse.move(*place(page, -1.0, 1.0), steps=8)
-    page.wait_for_timeout(60)
+    beat(page, 60)
     during = sent(page)
     assert 1 <= len(during) <= 9 and during[-1]["held"] == {"set": 0, "index": 1}
     page.mouse.up()
-    page.wait_for_timeout(60)
+    beat(page, 60)
     last = sent(page)[-1]
     assert last["held"] is None
     assert last["handles"][0]["points"][0] == [0, 0]
@@ -672,7 +673,7 @@ def test_a_handle_is_moved_by_keys(show: Any) -> None:
     handle.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowUp")
-    page.wait_for_timeout(60)
+    beat(page, 60)
     assert page.evaluate("model.get('held')") is None
     assert sent(page)[-1]["handles"][0]["points"][0] == pytest.approx([0.08, 0.8])
     assert page.get_by_role("button", name="knot at 0.08, 0.8").count() == 1
@@ -685,7 +686,7 @@ def test_a_handle_is_dragged_with_a_finger(show: Any) -> None:
         px, py = place(page, x, 0)
         points = [] if kind == "touchEnd" else [{"x": px, "y": py}]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        page.wait_for_timeout(30)
+        beat(page, 30)
     assert sent(page)[-1]["handles"][0]["points"][0] == pytest.approx([2, 0], abs=0.05)
 
 
@@ -710,11 +711,11 @@ def test_a_handle_that_python_holds_back_snaps_back_when_let_go(show: Any) -> No
     page.mouse.move(*place(page, 0, 0))
     page.mouse.down()
     page.mouse.move(*place(page, 3, 0), steps=5)
-    page.wait_for_timeout(80)
+    beat(page, 80)
     handle = page.locator(".fv-stage-handle")
     assert handle.get_attribute("aria-label").startswith("handle 1 at 3, 0"), "held, it stays"
     page.mouse.up()
-    page.wait_for_timeout(80)
+    beat(page, 80)
     assert handle.get_attribute("aria-label").startswith("handle 1 at 1, 0")
 
 
@@ -728,7 +729,7 @@ def test_points_are_sprayed_undone_and_cleared(show: Any) -> None:
         page.mouse.down()
         page.mouse.move(*place(page, 2, y), steps=6)
         page.mouse.up()
-        page.wait_for_timeout(60)
+        beat(page, 60)
 
     stroke(1)
     first = np.array(page.evaluate(drawn)).reshape(-1, 2)
@@ -781,15 +782,15 @@ def test_the_cursor_is_reported_never_faster_than_fifteen_times_a_second(show: A
     start = time.perf_counter()
     for i in range(40):
         page.mouse.move(*place(page, -2 + i / 10, 1))
-        page.wait_for_timeout(12)
-    page.wait_for_timeout(150)
+        beat(page, 12)
+    beat(page, 150)
     seconds = time.perf_counter() - start
     probes = page.evaluate("model.sent.map((m) => m.probe)")
     assert 3 <= len(probes) <= 15 * seconds + 1
     assert probes[-1] == pytest.approx([1.9, 1], abs=0.02)
     page.locator(".fv-stage-plot").focus()
     page.keyboard.press("ArrowUp")
-    page.wait_for_timeout(150)
+    beat(page, 150)
     assert page.evaluate("model.get('probe')") == pytest.approx([1.9, 1.2], abs=0.02)
 
 
@@ -799,7 +800,7 @@ def test_a_particle_is_picked(show: Any) -> None:
     page.mouse.click(*place(page, 2.05, 1.05))
     assert page.evaluate("model.get('picked')") == 1
     page.keyboard.press("End")
-    page.wait_for_timeout(60)
+    beat(page, 60)
     assert page.evaluate(SKETCHED, [2, -1]) > 200, "the ring goes with it"
     page.mouse.click(*place(page, -3, -3))
     assert page.evaluate("model.get('picked')") == -1
@@ -815,7 +816,7 @@ def test_two_views_of_one_model_agree_and_clean_up(show: Any) -> None:
     page = show(Stage(dot((-2, 0), (2, 0)), window=WINDOW), views=2, height=1600)
     page.locator(".fv-stage-plot").first.focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(60)
+    beat(page, 60)
     assert pixel(page, 2, 0, view=0) == pixel(page, 2, 0, view=1) == INK
     page.evaluate("ends[0]()")
     assert page.locator(".fv-stage").count() == 1
@@ -829,7 +830,7 @@ def test_two_views_of_one_model_agree_and_clean_up(show: Any) -> None:
     page.evaluate(
         "document.documentElement.dataset.fvTheme = 'dark'; dispatchEvent(new Event('resize'))"
     )
-    page.wait_for_timeout(100)
+    beat(page, 100)
     assert page.evaluate("window.paints") == 0
 
 
@@ -843,11 +844,11 @@ def test_the_strip_shows_every_state_and_jumps(show: Any) -> None:
     tiles.nth(1).click()
     assert readout(page) == "layer 1 of 2"
     assert tiles.nth(1).get_attribute("aria-current") == "true"
-    page.wait_for_timeout(150)
+    beat(page, 150)
     assert sent(page)[-1] == {"position": 1}
     page.evaluate(COUNT_PAINTS)
     page.get_by_role("button", name="Play (Space)").click()
-    page.wait_for_timeout(500)
+    beat(page, 500)
     assert page.evaluate("window.paints") == 0, "thumbnails stand still while it plays"
 
 
@@ -883,7 +884,7 @@ def test_it_fits(
     path = rich(strip=strip, position=2.5, readout=values).save_html(tmp_path / "stage.html")
     page = open_page(width=width, height=900, color_scheme=theme)
     page.goto(path.as_uri())
-    page.wait_for_timeout(150)
+    beat(page, 150)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for button in page.get_by_role("button").all():
         box = button.bounding_box()
@@ -1004,7 +1005,7 @@ def test_the_page_of_two_stages_fits_its_frame_with_both_scrubbers(
     path.write_text(html, encoding="utf-8")
     page = open_page(width=size[0], height=size[1])
     page.goto(path.as_uri())
-    page.wait_for_timeout(150)
+    beat(page, 150)
     scrolled = "document.documentElement.scroll"
     assert page.evaluate(f"[{scrolled}Width, {scrolled}Height]") == list(size)
     for part in page.locator("button, input, .fv-stage-plot").all():
@@ -1018,7 +1019,7 @@ def test_the_page_of_two_stages_fits_its_frame_with_both_scrubbers(
     assert page.locator(".fv-stage-title").all_inner_texts() == ["Forward", "Reverse"]
     page.get_by_label("Moment of the training").fill("1")
     page.get_by_role("button", name="Next state").click()
-    page.wait_for_timeout(60)
+    beat(page, 60)
     bars = page.evaluate("flowviz.views.map((v) => [v.scene.particleAt(0, 1), v.player.position])")
     assert bars == [[[2, 2], 1]] * 2
     assert "step 200" in page.locator(".fv-stage-reel").inner_text()
@@ -1031,13 +1032,13 @@ def plays_alone(open_page: Any, path: Path) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
-    page.wait_for_timeout(100)
+    beat(page, 100)
     assert page.title() == "Away"
     assert pixel(page, -2, 0) == INK
     page.get_by_role("button", name="Play (Space)").click()
-    page.wait_for_timeout(900)
+    beat(page, 900)
     assert pixel(page, 2, 0) == INK
     page.get_by_role("button", name="Switch between light and dark").click()
-    page.wait_for_timeout(150)
+    beat(page, 150)
     assert pixel(page, 2, 0) == DARK_INK
     assert asked == [path.as_uri()]

@@ -11,6 +11,7 @@ from tests.browser.shown import (
     PANEL,
     PATIENCE,
     STAGE,
+    beat,
     choose,
     drag,
     look_back,
@@ -68,13 +69,13 @@ def test_the_waterfall_goes_with_the_layers_and_the_layers_with_it(dashboard):
     for layer in (1, 2):
         track.press("ArrowRight")
         lit(page, [layer])
-    page.wait_for_timeout(300)
+    beat(page, 300)
     sent = len(page.sent)
     column = page.locator(BARS).nth(3).bounding_box()
     page.mouse.click(column["x"] + column["width"] / 2, column["y"] + column["height"] / 2)
     lit(page, [4])
     assert position(page) == 4 and "layer 4 of 4" in whereabouts(page)
-    page.wait_for_timeout(300)
+    beat(page, 300)
     assert len(page.sent) <= sent + 2, "where the two stages stand now"
 
 
@@ -112,7 +113,7 @@ def test_what_is_saved_has_its_name_and_plays_without_flowviz(dashboard, open_pa
     assert download.value.suggested_filename == f"{name}.html"
     download.value.save_as(tmp_path / "saved.html")
     choose(page, "Copy link")
-    page.wait_for_timeout(200)
+    beat(page, 200)
     link = page.evaluate("navigator.clipboard.readText()")
     assert "?panel=trajectories&" in link and "target=two_moons" in link and "token" not in link
     choose(page, "Show code")
@@ -125,13 +126,13 @@ def test_what_is_saved_has_its_name_and_plays_without_flowviz(dashboard, open_pa
     tracks = alone.locator("input[type=range]:visible")
     assert tracks.count() == 2, "depth and training"
     picture = "document.querySelector('.fv-stage-pixels').toDataURL()"
-    alone.wait_for_timeout(300)
+    beat(alone, 300)
     seen = [alone.evaluate(picture)]
     for track in tracks.all():
         track.press("End")
-        alone.wait_for_timeout(200)
+        beat(alone, 200)
         track.press("Home")
-        alone.wait_for_timeout(300)
+        beat(alone, 300)
         seen.append(alone.evaluate(picture))
     assert len(set(seen)) >= 2
 
