@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowviz.widgets.charts import bundle
 from tests.browser.served import only, voila
+from tests.browser.shown import beat
 
 CELL = """
 import numpy as np, ipywidgets as W
@@ -42,12 +42,6 @@ style = W.HTML(f"<style>{tokens}</style>")
 classed(W.VBox([style, stack(Controls(state)["steps"], card(loss), card(bars), card(heat))]), "fv")
 """
 
-HOOK = f"""
-def name_plotly(config, **kwargs):
-    return {{**config, "{bundle.CONFIG_KEY}": "{bundle.path()}"}}
-c.VoilaConfiguration.page_config_hook = name_plotly
-"""
-
 DRAWN = "document.querySelectorAll('.fv-chart-plot .plot-container').length === 3"
 LINE = (
     "[...document.querySelectorAll('.fv-chart-plot')][0].querySelectorAll('.scatterlayer .js-line')"
@@ -60,15 +54,9 @@ def plain(tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope="module")
-def naming(tmp_path_factory):
-    with voila(tmp_path_factory.mktemp("naming"), [CELL], HOOK) as address:
-        yield address
-
-
 @pytest.fixture
 def visit(open_page):
-    def open_(address, serve=None, **options):
+    def open_(address, drawn=DRAWN, serve=None, **options):
         page = open_page(**options)
         page.traffic = {"received": 0, "sent": []}
 
@@ -84,7 +72,7 @@ def visit(open_page):
         if serve is not None:
             page.route("**/flowviz/static/*.js", serve)
         page.goto(address)
-        page.wait_for_function(DRAWN, timeout=60_000)
+        page.wait_for_function(drawn, timeout=60_000)
         return page
 
     return open_
@@ -111,27 +99,18 @@ def test_three_charts_take_plotly_from_the_kernel_once(plain, visit, screenshots
     page.screenshot(path=screenshots / "charts-light-1280.png")
 
 
-def test_a_server_that_names_the_bundle_serves_it(naming, visit):
-    fetched = []
-
-    def serve(route):
-        fetched.append(route.request.url)
-        route.fulfill(status=200, content_type="text/javascript", body=bundle.module())
-
-    page = visit(naming, serve=serve)
-    assert fetched == [f"{naming}{bundle.path()}"]
-    assert asked(page) == 0
-    assert page.traffic["received"] < 2.5e5
-
-
-def test_a_named_bundle_that_is_missing_is_asked_of_the_kernel(naming, visit):
-    page = visit(naming, serve=lambda route: route.fulfill(status=200, body="not JavaScript"))
+def test_a_named_bundle_that_is_missing_is_asked_of_the_kernel(voila_server, visit):
+    page = visit(
+        voila_server.address(),
+        drawn="document.querySelector('.fv-chart-plot .plot-container')",
+        serve=lambda route: route.fulfill(status=200, body="not JavaScript"),
+    )
     assert asked(page) == 1
     page.problems.clear()  # the browser reports the broken module, rightly
 
 
-def test_figures_change_in_place(plain, visit):
-    page = visit(plain)
+def test_figures_change_in_place(put):
+    page = put(CELL)
     page.wait_for_function(f"{LINE}.length > 0")
     page.evaluate("window.before = document.querySelector('.fv-chart-plot .plot-container')")
     path = page.evaluate(f"{LINE}[1].getAttribute('d')")
@@ -146,23 +125,25 @@ def test_figures_change_in_place(plain, visit):
     page.wait_for_function(f"{label}.includes('at step 1,501')")
 
 
-def test_colours_follow_the_theme_and_the_kernel_hears_nothing_of_it(plain, visit, screenshots):
-    page = visit(plain, height=1100)
+def test_colours_follow_the_theme_and_the_kernel_hears_nothing_of_it(put, screenshots):
+    page = put(CELL, height=1100)
+    page.wait_for_function(DRAWN)
     colour = f"() => {LINE}[1].style.stroke"
     assert page.evaluate(colour) == "rgb(0, 114, 178)"
-    page.wait_for_timeout(500)
-    before = len(page.traffic["sent"])
+    beat(page, 500)
+    before = len(page.sent)
     page.evaluate("document.documentElement.dataset.fvTheme = 'dark'")
     page.wait_for_function(f"{LINE}[1].style.stroke === 'rgb(86, 180, 233)'")
-    page.wait_for_timeout(300)
-    assert len(page.traffic["sent"]) == before
+    beat(page, 300)
+    assert len(page.sent) == before
     page.screenshot(path=screenshots / "charts-dark-1280.png")
     page.evaluate("document.documentElement.dataset.fvTheme = 'light'")
     page.wait_for_function(f"{LINE}[1].style.stroke === 'rgb(0, 114, 178)'")
 
 
-def test_charts_take_the_width_there_is_and_keep_their_height(plain, visit, screenshots):
-    page = visit(plain, width=400, height=1100)
+def test_charts_take_the_width_there_is_and_keep_their_height(put, screenshots):
+    page = put(CELL, width=400, height=1100)
+    page.wait_for_function(DRAWN)
     boxes = page.locator(".fv-chart-plot .main-svg:first-child").evaluate_all(
         "all => all.map((one) => { const b = one.getBoundingClientRect();"
         " return [b.left, b.right, b.height]; })"

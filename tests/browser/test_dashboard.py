@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from flowviz import panels
+from flowviz.widgets.charts import bundle
 
 NAMES = panels.names()
 FIRST = panels.entry(NAMES[0])
@@ -62,7 +63,12 @@ def overflow(page) -> int:
 
 @pytest.mark.parametrize("width, theme", [(1280, "light"), (400, "dark")])
 def test_first_visit(visit, screenshots, voila_server, width, theme):
-    page = visit(width=width, color_scheme=theme)
+    page = visit(width=width, color_scheme=theme, ready="#fv-loading")
+    assert page.locator("#fv-loading-text").is_visible(), "the page is there before the kernel"
+    assert page.locator("#fv-loading .fv-bar").inner_text().startswith("flowviz")
+    page.screenshot(path=screenshots / f"dashboard-loading-{theme}-{width}.png")
+    page.wait_for_selector(READY, timeout=PATIENCE)
+    assert page.locator("#fv-loading").count() == 0
     assert title(page) == FIRST.title
     assert page.locator("html").get_attribute("data-fv-theme") == theme
     expected = {"light": "rgb(251, 251, 250)", "dark": "rgb(17, 21, 27)"}[theme]
@@ -74,6 +80,10 @@ def test_first_visit(visit, screenshots, voila_server, width, theme):
         url for url in page.requested if not url.startswith((voila_server.origin, "data:", "blob:"))
     ]
     assert outside == []
+    if width == 1280:  # there a chart is in sight
+        page.wait_for_selector(f"{READY} .fv-chart .main-svg", timeout=PATIENCE)
+        plotly = [url for url in page.requested if url.endswith(bundle.path())]
+        assert len(plotly) == 1, "fetched from the server, and not from the kernel"
     assert overflow(page) <= 0
     print(f"{page.received / 1e6:.2f} MB over the websocket")
     assert page.received < 3e6
@@ -98,34 +108,19 @@ def test_first_visit(visit, screenshots, voila_server, width, theme):
     assert "Font Awesome" in family[0] and family[1], "icons are local"
 
 
-def test_the_page_is_there_before_the_kernel(visit, screenshots):
-    page = visit(ready="#fv-loading")
-    assert page.locator("#fv-loading-text").is_visible()
-    assert page.locator("#fv-loading .fv-bar").inner_text().startswith("flowviz")
-    page.screenshot(path=screenshots / "dashboard-loading.png")
-    page.wait_for_selector(READY, timeout=PATIENCE)
-    assert page.locator("#fv-loading").count() == 0
-
-
 def test_widgets_that_came_late_are_drawn_all_the_same(visit):
-    # ipywidgets looks for a model every 100 ms and gives it up after two seconds. Here the second
-    # look comes too late, as it does where the page or the kernel has no processor to itself.
+    # Two patiences that end too soon where the page or the kernel has no processor to itself:
+    # ipywidgets looks for a model every 100 ms and gives it up after two seconds (here its second
+    # look comes too late), and anywidget waits two seconds for a widget's code (here, none).
     page = visit(
         before="const soon = setTimeout;"
         "window.setTimeout = (f, ms, ...more) => soon(f, ms === 100 ? 2500 : ms, ...more);"
+        "const after = AbortSignal.timeout.bind(AbortSignal);"
+        "AbortSignal.timeout = (ms) => after(ms <= 2000 ? 0 : ms);"
     )
     assert title(page) == FIRST.title
     assert page.locator("text=model not found").count() == 0
     page.problems[:] = [p for p in page.problems if "widget model not found" not in p]
-
-
-def test_widgets_whose_code_starts_late_are_drawn_all_the_same(visit):
-    # anywidget waits two seconds; here they would be over at once.
-    page = visit(
-        before="const after = AbortSignal.timeout.bind(AbortSignal);"
-        "AbortSignal.timeout = (ms) => after(ms <= 2000 ? 0 : ms);"
-    )
-    assert title(page) == FIRST.title
 
 
 def test_the_menu_switches_by_mouse_and_keyboard_and_back_returns(dashboard):
@@ -212,7 +207,9 @@ def test_colours_and_ticked_goals_are_remembered(visit, voila_server):
     done.wait_for(state="hidden")
 
 
-def test_a_killed_kernel_is_told_and_the_state_comes_back(visit, start_flowviz):
+def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_back(
+    visit, start_flowviz
+):
     server = start_flowviz()
     page = visit(f"panel={NAMES[0]}", server=server)
     chip = page.locator(f"{READY} .fv-chip").last
@@ -237,31 +234,23 @@ def test_a_killed_kernel_is_told_and_the_state_comes_back(visit, start_flowviz):
     assert page.locator(f'{READY} .fv-chip[aria-pressed="true"]').inner_text() == label
     assert urlsplit(page.url).query == before
 
-
-def test_a_server_that_ended_is_told(visit, start_flowviz):
-    server = start_flowviz()
-    page = visit(server=server)
     page.wait_for_selector(f"{READY} .fv-chart .main-svg", timeout=PATIENCE)
     server.stop()
-    notice = page.locator("#fv-notice")
-    notice.wait_for(timeout=20_000)
-    assert "connection to the server is lost" in notice.inner_text()
+    notice.get_by_text("connection to the server is lost").wait_for(timeout=20_000)
     page.close()
     # The browser reports the connections that were refused; that is the point here.
     page.problems[:] = [p for p in page.problems if not re.search("(?i)refused|connection", p)]
 
 
-def test_leaving_the_page_ends_its_kernel(visit, start_flowviz):
-    server = start_flowviz()
-    page = visit(server=server)
+def test_a_theme_given_to_the_command_wins_and_leaving_the_page_ends_its_kernel(
+    visit, start_flowviz
+):
+    server = start_flowviz("--theme", "dark")
+    page = visit(server=server, color_scheme="light")
+    assert page.locator("html").get_attribute("data-fv-theme") == "dark"
     kernels = psutil.Process(server.process.pid).children(recursive=True)
     assert kernels
     page.goto(server.address("/lessons"))
     assert page.title() == "Lessons · flowviz"
     _, left = psutil.wait_procs(kernels, timeout=10)
     assert not left
-
-
-def test_a_theme_given_to_the_command_wins(visit, start_flowviz):
-    page = visit(server=start_flowviz("--theme", "dark"), color_scheme="light")
-    assert page.locator("html").get_attribute("data-fv-theme") == "dark"

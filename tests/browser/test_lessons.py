@@ -109,21 +109,12 @@ def formulas_are_set(page) -> None:
 # ------------------------------------------------------------------ Voila
 
 
-@pytest.fixture
-def visit(voila_server, open_page):
-    """``visit(width=, height=, **context)``: the lesson as a page, with its widgets."""
-
-    def open_(name: str = LESSON, ready: str = ".fv-predict >> visible=true", **context):
-        page = open_page(**context)
-        page.goto(voila_server.address(f"/voila/render/{name}"), wait_until="commit")
-        page.wait_for_selector(ready, timeout=PATIENCE)
-        return page
-
-    return open_
-
-
-def test_a_lesson_in_voila(visit, screenshots):
-    page = visit()
+def test_a_lesson_in_voila(voila_server, open_page, screenshots):
+    page = open_page()
+    page.goto(voila_server.address("/voila/render/index.ipynb"), wait_until="commit")
+    page.get_by_role("link", name="Forward and reverse KL").click(timeout=PATIENCE)
+    page.wait_for_selector(".fv-predict >> visible=true", timeout=PATIENCE)
+    assert LESSON in page.url
     panels_are_drawn(page, 3)
     formulas_are_set(page)
     for theme, width in (("light", 400), ("dark", 1280), ("light", 1280)):
@@ -193,13 +184,6 @@ def fits_its_page(page, theme: str, width: int, screenshots) -> None:
 
 def brightness(colour: str) -> int:
     return sum(map(int, re.findall(r"\d+", colour)[:3]))
-
-
-def test_the_index_leads_to_the_lesson(visit):
-    page = visit("index.ipynb", ready="h1 >> visible=true")
-    page.get_by_role("link", name="Forward and reverse KL").click()
-    page.wait_for_selector(".fv-predict >> visible=true", timeout=PATIENCE)
-    assert LESSON in page.url
 
 
 # ------------------------------------------------------------------ JupyterLab
