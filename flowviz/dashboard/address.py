@@ -25,7 +25,7 @@ def from_page() -> str:
 
 
 def panel_of(query: str) -> tuple[str | None, str]:
-    """The panel that ``query`` names, None if it names none or an unknown one.
+    """The panel that ``query`` names, the first if it names none, None if it is an unknown one.
 
     Returns:
         The panel's name, and what to tell the visitor (empty if all is well).
@@ -35,7 +35,7 @@ def panel_of(query: str) -> tuple[str | None, str]:
     except ValueError:
         return None, "The link could not be read: it has too many parts."
     if not wanted:
-        return None, ""
+        return panels.names()[0], ""
     if wanted[-1] in panels.names():
         return wanted[-1], ""
     shown = wanted[-1] if len(wanted[-1]) <= 40 else wanted[-1][:39] + "…"

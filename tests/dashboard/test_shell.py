@@ -123,6 +123,16 @@ def test_the_address_follows_the_panel_and_its_state():
     assert dashboard.shell.query == "panel=fitting"
 
 
+def test_a_link_without_a_panel_keeps_its_settings():
+    dashboard = Dashboard("layers=11&hide=layers,nonsense")
+    told(dashboard, kind="ready")
+    assert shown(dashboard) == ["basic"]
+    assert dashboard.panel.settings.layers == 11
+    assert dashboard.panel.settings.hide == ("layers",), "one bad name spoils itself alone"
+    told(dashboard, kind="address", query="?layers=7")
+    assert dashboard.panel.settings.layers == 7
+
+
 def test_a_link_restores_panel_and_state():
     dashboard = Dashboard("panel=fitting&layers=11&seed=3&token=abc")
     told(dashboard, kind="ready")
