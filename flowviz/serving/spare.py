@@ -1,8 +1,8 @@
 """A kernel's process that has imported everything before anybody needs it.
 
-Importing PyTorch and the panels takes two thirds of the time that a visitor waits for the first
-picture. A :class:`Spare` does it ahead, in a process of its own, and becomes the next visitor's
-kernel when it is told which.
+Importing PyTorch and the panels and making a first one takes most of the time that a visitor waits
+for a picture. A :class:`Spare` does it ahead, in a process of its own, and becomes the next
+visitor's kernel when it is told which.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from subprocess import PIPE, Popen
 from typing import Any
 
@@ -32,7 +33,7 @@ class Spare:
     def become(
         self, arguments: Sequence[str], environment: Mapping[str, str], folder: str | None
     ) -> Popen[bytes] | None:
-        """Let it be a kernel, as soon as its imports are done.
+        """Let it be a kernel, as soon as its preparations are done.
 
         Args:
             arguments: of ``ipykernel_launcher``.
@@ -70,6 +71,9 @@ def _wait_and_be() -> None:
 
     for name in panels.names():
         panels.entry(name).load()
+    # What every panel needs is there afterwards: thumbnails of targets, weights, scripts.
+    with suppress(Exception):  # it comes again, in words, on the page
+        panels.make(panels.names()[0]).close()
     told = sys.stdin.readline()
     if not told:
         return  # the server is gone
