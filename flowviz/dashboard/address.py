@@ -11,6 +11,11 @@ OWN = ("panel", "token")
 """Names in the query that are not a panel's settings."""
 
 
+def is_served() -> bool:
+    """Whether this is the kernel of a page that Voila serves."""
+    return "VOILA_BASE_URL" in os.environ
+
+
 def from_page() -> str:
     """The query string that the page was opened with; empty outside Voila.
 

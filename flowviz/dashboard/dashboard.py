@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import logging
 import threading
+from collections.abc import Callable
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -59,9 +62,10 @@ class Dashboard:
         self.shell.on_msg(self._receive)
         self.shell.observe(self._tell_panel, names=["presenting"])
         self._say_loading(self.shell.current)
-        # PyTorch loads while the page does.
+        # PyTorch loads while the page does, and where a page is sure to come its panel is built.
         first = panels.entry(self.shell.current)
-        self._loading = threading.Thread(target=_load, args=(first,), daemon=True)
+        opening = _soon(self._open_first) if query is None and address.is_served() else None
+        self._loading = threading.Thread(target=_load, args=(first, opening), daemon=True)
         self._loading.start()
 
     @property
@@ -106,6 +110,11 @@ class Dashboard:
             return {"text/plain": "\n".join([ABOUT, *titles])}
         return self.widget._repr_mimebundle_(**kwargs)
 
+    def _open_first(self) -> None:
+        """Open the address's panel; a page that is shown a second time finds its panel as it is."""
+        if self.panel is None:
+            self.open(self.shell.current, self._query)
+
     # ---- the page tells ------------------------------------------------------------------------
 
     def _receive(self, _: Any, message: Any, __: Any) -> None:
@@ -113,9 +122,7 @@ class Dashboard:
             return
         kind = message.get("kind")
         if kind == "ready":
-            # A page that is shown a second time finds its panel as it is.
-            if self.panel is None:
-                self.open(self.shell.current, self._query)
+            self._open_first()
         elif kind == "open" and message.get("panel") in panels.names():
             self.shell.notice = ""
             self.open(message["panel"])
@@ -200,9 +207,20 @@ def _groups() -> list[dict[str, Any]]:
     ]
 
 
-def _load(entry: panels.Entry) -> None:
+def _load(entry: panels.Entry, then: Callable[[], object] | None) -> None:
     """Import a panel ahead of time; an error comes again, in words, when the panel is built."""
     try:
         entry.load()
     except Exception:
         log.debug("importing %s", entry.name, exc_info=True)
+    if then is not None:
+        then()
+
+
+def _soon(action: Callable[[], object]) -> Callable[[], object]:
+    """What has the kernel do ``action`` between two messages, on behalf of the cell that runs now.
+
+    It may be called from any thread.
+    """
+    loop, cell = asyncio.get_running_loop(), contextvars.copy_context()
+    return lambda: loop.call_soon_threadsafe(action, context=cell)

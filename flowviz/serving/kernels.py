@@ -1,9 +1,11 @@
-"""Kernels: this Python's own, one a visitor, ended some time after the visitor left."""
+"""Kernels: this Python's own, one a visitor, ready soon, and ended after the visitor left."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
+from subprocess import Popen
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -12,6 +14,8 @@ from jupyter_server.services.kernels.kernelmanager import (
     ServerKernelManager,
 )
 from traitlets import Float, default
+
+from flowviz.serving.spare import Spare
 
 
 class OwnKernelSpecManager(KernelSpecManager):
@@ -53,13 +57,36 @@ class QuietlyEndingKernelManager(ServerKernelManager):
     interrupt_kernel = _async_interrupt_kernel
 
 
+class PromptKernelManager(QuietlyEndingKernelManager):
+    """Takes its parent's spare process for its kernel, if there is one."""
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+        spares: Any = self.parent
+        process = spares.spare_for(kernel_cmd, **kw)
+        if process is None:
+            await super()._async_launch_kernel(kernel_cmd, **kw)
+            return
+        provisioner: Any = self.provisioner
+        provisioner.process = process
+        provisioner.pid = process.pid
+        # It leads a group of its own, as every kernel does.
+        provisioner.pgid = process.pid if hasattr(os, "killpg") else None
+        provisioner.cwd = kw.get("cwd")
+        self._reconcile_connection_info(provisioner.connection_info)
+
+    _launch_kernel = _async_launch_kernel  # type: ignore[assignment]
+
+
 class ReapingKernelManager(AsyncMappingKernelManager):
-    """Ends a kernel when its page has been gone for ``grace`` seconds.
+    """Has a kernel ready for the next page, and ends it when its page has been gone for a while.
 
     A page that was closed cannot be relied on to say so. A kernel whose last websocket went away
     is kept for ``grace`` seconds, so that a dropped connection (a closed lid, a moment without
     network) finds its state again; then it is ended. A kernel that no page ever connected to, as
     when the visitor left during its start, is ended after ``connect_within`` seconds.
+
+    From :meth:`prepare` on a spare process has imported everything before a page needs it; once it
+    is taken, the next one begins after ``respite`` seconds, in which the page has been drawn.
     """
 
     grace = Float(
@@ -69,13 +96,51 @@ class ReapingKernelManager(AsyncMappingKernelManager):
         120.0, config=True, help="Seconds within which a page must connect to its new kernel."
     )
 
+    respite = Float(
+        5.0, config=True, help="Seconds between a kernel's start and that of the next spare."
+    )
+
     @default("kernel_manager_class")
-    def _ends_quietly(self) -> str:
-        return f"{__name__}.{QuietlyEndingKernelManager.__name__}"
+    def _takes_the_spare(self) -> str:
+        return f"{__name__}.{PromptKernelManager.__name__}"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._reapers: dict[str, asyncio.TimerHandle] = {}
+        self._spare: Spare | None = None
+        self._next: asyncio.TimerHandle | None = None
+
+    def prepare(self) -> None:
+        """Have a spare process from now on; on the thread of the event loop, not yet running."""
+        assert self.kernel_spec_manager is not None
+        spec = self.kernel_spec_manager.get_kernel_spec(self.default_kernel_name)
+        self._spare = Spare({**os.environ, **spec.env})
+
+    def spare_for(
+        self,
+        command: list[str],
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        **_: Any,
+    ) -> Popen[bytes] | None:
+        """The spare process, now on its way to be the kernel of that command; None without one."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return None
+        self._next = asyncio.get_running_loop().call_later(self.respite, self.prepare)
+        arguments = command[command.index("ipykernel_launcher") + 1 :]
+        return spare.become(arguments, env or {}, cwd)
+
+    async def shutdown_all(  # type: ignore[override]
+        self, now: bool = False
+    ) -> None:
+        """End every kernel and the spare process."""
+        if self._next is not None:
+            self._next.cancel()
+        if self._spare is not None:
+            self._spare.end()
+            self._spare = None
+        await super().shutdown_all(now=now)
 
     async def _async_start_kernel(self, **kwargs: Any) -> str:
         kernel_id = await super()._async_start_kernel(**kwargs)
@@ -86,7 +151,7 @@ class ReapingKernelManager(AsyncMappingKernelManager):
 
     def notify_connect(self, kernel_id: str) -> None:
         super().notify_connect(kernel_id)
-        self._spare(kernel_id)
+        self._keep(kernel_id)
 
     def notify_disconnect(self, kernel_id: str) -> None:
         super().notify_disconnect(kernel_id)
@@ -94,16 +159,16 @@ class ReapingKernelManager(AsyncMappingKernelManager):
             self._reap_after(kernel_id, self.grace)
 
     def remove_kernel(self, kernel_id: str) -> Any:
-        self._spare(kernel_id)
+        self._keep(kernel_id)
         return super().remove_kernel(kernel_id)
 
-    def _spare(self, kernel_id: str) -> None:
+    def _keep(self, kernel_id: str) -> None:
         timer = self._reapers.pop(kernel_id, None)
         if timer is not None:
             timer.cancel()
 
     def _reap_after(self, kernel_id: str, seconds: float) -> None:
-        self._spare(kernel_id)
+        self._keep(kernel_id)
         loop = asyncio.get_running_loop()
         self._reapers[kernel_id] = loop.call_later(
             seconds, lambda: loop.create_task(self._reap(kernel_id))

@@ -106,6 +106,7 @@ class DashboardServer(Voila):
     def listen(self) -> None:
         """Listen on the one port that was chosen, and serve until a signal comes."""
         self.app.listen(self.port, self.ip)
+        self.kernel_manager.prepare()
         self.ioloop = tornado.ioloop.IOLoop.current()
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import ipywidgets as widgets
 import pytest
@@ -89,6 +91,25 @@ def test_the_menu_has_the_groups_that_have_panels():
         {"title": "Basics", "panels": [{"name": "basic", "title": "Basic"}]},
         {"title": "Fitting", "panels": [{"name": "fitting", "title": "Fitting <b>"}]},
     ]
+
+
+def test_on_a_served_page_the_panel_is_built_before_the_page_asks(monkeypatch):
+    monkeypatch.setenv("VOILA_BASE_URL", "/")
+    monkeypatch.setenv("QUERY_STRING", "panel=basic&layers=6")
+
+    async def visit() -> None:
+        dashboard = Dashboard()
+        assert dashboard.panel is None, "the cell that shows it does not wait for it"
+        while dashboard.panel is None:
+            await asyncio.sleep(0.01)
+        built = dashboard.panel
+        assert built.state["layers"] == 6 and not waiting(dashboard)
+        told(dashboard, kind="ready")
+        assert dashboard.panel is built
+
+    # In a thread of its own: an open browser has an event loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(asyncio.wait_for(visit(), 20))).result()
 
 
 def test_a_panel_is_built_when_the_page_is_there_and_others_on_first_visit():

@@ -136,19 +136,19 @@ def test_it_ends_and_leaves_nothing_behind(start_flowviz, tmp_path, how, when):
     server = start_flowviz(
         env={"TMPDIR": str(temporary), "JUPYTER_RUNTIME_DIR": str(runtime)},
     )
-    children: list[psutil.Process] = []
     if when != "idle":
         visit = subprocess.Popen(
             [sys.executable, "-c", FETCH, server.url],
             stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 30
-        while not children and time.monotonic() < deadline:
+        while not any(temporary.rglob("kernel-*.json")):
+            assert time.monotonic() < deadline, "no kernel was started"
             time.sleep(0.05)
-            children = descendants(server.process.pid)
-        assert children, "no kernel was started"
         if when == "with a kernel":
             assert visit.wait(timeout=60) == 0
+    children = descendants(server.process.pid)
+    assert children, "no kernel is ready"
     assert server.stop(how) == 0, server.log()
     if when != "idle":
         visit.wait(timeout=10)

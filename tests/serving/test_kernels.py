@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,24 +11,34 @@ import pytest
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
 from flowviz.serving.kernels import OwnKernelSpecManager, ReapingKernelManager
+from flowviz.serving.spare import Spare
 from flowviz.serving.websocket import PromptWebsocketConnection
 
 GRACE = 0.6
 
 
-def with_kernel(check, manager_class=ReapingKernelManager, **options) -> None:
-    """Run ``check(manager, kernel_id)`` with a real kernel."""
+def with_manager(check, manager_class=ReapingKernelManager, **options) -> None:
+    """Run ``check(manager)``; all its kernels are ended afterwards."""
 
     async def run() -> None:
         manager = manager_class(kernel_spec_manager=OwnKernelSpecManager(), **options)
         try:
-            await check(manager, await manager.start_kernel(kernel_name="python3"))
+            await check(manager)
         finally:
             await manager.shutdown_all(now=True)
 
     # In a thread of its own: an open browser has an event loop running in this one.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, run()).result()
+
+
+def with_kernel(check, manager_class=ReapingKernelManager, **options) -> None:
+    """Run ``check(manager, kernel_id)`` with a real kernel."""
+
+    async def start(manager) -> None:
+        await check(manager, await manager.start_kernel(kernel_name="python3"))
+
+    with_manager(start, manager_class, **options)
 
 
 async def gone(manager: ReapingKernelManager, kernel_id: str) -> bool:
@@ -93,6 +104,70 @@ def test_without_the_reaper_such_a_kernel_stays():
         assert kernel_id in manager
 
     with_kernel(check, AsyncMappingKernelManager)
+
+
+TELL = """
+import os, sys
+print("torch" in sys.modules, os.environ["QUERY_STRING"], os.getcwd(), input.__module__)
+import ipywidgets
+print(ipywidgets.Widget().comm.comm_id != "")
+"""
+
+
+async def answer(manager, kernel_id: str, code: str) -> str:
+    """What a kernel prints."""
+    client = manager.get_kernel(kernel_id).client()
+    client.start_channels()
+    try:
+        await client.wait_for_ready(timeout=60)
+        heard: list[str] = []
+
+        def hear(message: dict) -> None:
+            if message["msg_type"] == "stream":
+                heard.append(message["content"]["text"])
+
+        await client.execute_interactive(code, output_hook=hear, timeout=60, store_history=False)
+        return "".join(heard)
+    finally:
+        client.stop_channels()
+
+
+def test_a_page_gets_the_spare_process_as_its_kernel_with_everything_imported(tmp_path):
+    async def check(manager):
+        manager.prepare()
+        spare = manager._spare.process
+        environment = {**os.environ, "QUERY_STRING": "layers=6"}
+        kernel_id = await manager.start_kernel(
+            kernel_name="python3", cwd=str(tmp_path), env=environment
+        )
+        assert manager.get_kernel(kernel_id).provisioner.process is spare
+        told = await answer(manager, kernel_id, TELL)
+        assert told == f"True layers=6 {tmp_path} ipykernel.kernelbase\nTrue\n", told
+        assert manager._spare is not None, "the next one is on its way"
+        following = manager._spare.process
+        await manager.shutdown_all(now=True)
+        assert spare.wait(timeout=5) is not None and following.poll() is not None
+
+    with_manager(check, respite=0.2)
+
+
+def test_a_spare_that_has_died_is_done_without():
+    async def check(manager):
+        manager.prepare()
+        spare = manager._spare.process
+        spare.kill()
+        spare.wait()
+        kernel_id = await manager.start_kernel(kernel_name="python3")
+        assert manager.get_kernel(kernel_id).provisioner.process is not spare
+        assert await answer(manager, kernel_id, "print(6 * 7)") == "42\n"
+
+    with_manager(check)
+
+
+def test_a_spare_whose_server_is_gone_ends():
+    spare = Spare(os.environ)
+    spare.process.stdin.close()
+    assert spare.process.wait(timeout=60) == 0
 
 
 NOTES_INTERRUPTS = """
