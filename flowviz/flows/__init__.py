@@ -9,6 +9,7 @@
 from flowviz.flows import catalog
 from flowviz.flows.bijection import Bijection, Composition, Inverse, jacobian
 from flowviz.flows.check import Check, check
+from flowviz.flows.files import load, save
 from flowviz.flows.flow import Flow, Trace
 from flowviz.flows.recording import Player
 
@@ -23,4 +24,6 @@ __all__ = [
     "catalog",
     "check",
     "jacobian",
+    "load",
+    "save",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,12 @@ from torch import Generator, Tensor, nn
 from flowviz import arguments
 from flowviz.flows.bijection import Bijection, Composition
 from flowviz.flows.distributions import Base, explain_nan
+from flowviz.flows.normalisation.standardisation import (
+    Standardisation,
+    StandardisedContext,
+    moments,
+)
+from flowviz.flows.recipe import Recipe
 from flowviz.flows.recording import Pass, Player
 
 
@@ -44,6 +51,9 @@ class Flow(nn.Module):
 
     player: Player | None = None
     """Plays what it has recorded of the flow's passes, within ``with player:``."""
+
+    recipe: Recipe | None = None
+    """How the catalogue made it; None for a flow that was put together by hand."""
 
     def __init__(self, base: Base, bijections: Iterable[Bijection]) -> None:
         super().__init__()
@@ -142,6 +152,58 @@ class Flow(nn.Module):
         >>> flow.unrolled(8).trace(u).states  # doctest: +SKIP
         """
         return Flow(self.base, self.transform.stretches(n))
+
+    def standardised(self, x: Tensor, context: Tensor | None = None) -> Flow:
+        """The flow for data such as ``x``: what it had of ℝᴰ it now has of (x − mean) / std.
+
+        A fixed affine layer at the end takes the base's scale to that of the data. Its log-det is
+        part of the density: points, draws and densities are in the units of x. The weights are
+        shared with this flow; a standardisation that it had is replaced.
+
+        >>> flow = catalog.make("rq_spline_coupling", dim=3).standardised(x)  # doctest: +SKIP
+
+        Args:
+            x: ``[N, D]``, N ≥ 2.
+            context: ``[N, C]``, to standardise what a conditional flow is given as well. A feature
+                that never varies in it is not looked at, whatever it is later on.
+
+        Raises:
+            TypeError: one of them is not a floating-point tensor.
+            ValueError: it has another shape or holds NaN or infinity, or a column of ``x`` never
+                varies: it has no density.
+        """
+        location, scale = moments("x", arguments.wide("x", x, self.dim))
+        if bool((scale == 0).any()):
+            column = int((scale == 0).nonzero()[0]) + 1
+            raise ValueError(
+                f"column {column} of x is {x[0, column - 1].item():g} in every row: "
+                "it has no density; leave it out"
+            )
+        of_context = None
+        if context is not None:
+            if not self.context:
+                raise ValueError("the flow takes no context: only x is standardised")
+            mean, spread = moments("context", arguments.wide("context", context, self.context))
+            of_context = mean, torch.where(spread > 0, spread, torch.inf)
+        return self._standardised((location, scale), of_context)
+
+    def _standardised(
+        self, data: tuple[Tensor, Tensor], context: tuple[Tensor, Tensor] | None
+    ) -> Flow:
+        """The flow over (x − location) / scale; the same of its context, if it has one."""
+        layers: list[Bijection] = []
+        for layer in self.transform:
+            if isinstance(layer, Standardisation):
+                continue
+            plain = layer.bijection if isinstance(layer, StandardisedContext) else layer
+            if context is not None and plain.context:
+                plain = StandardisedContext(plain, *(t.to(self.like) for t in context))
+            layers.append(plain)
+        flow = Flow(self.base, [*layers, Standardisation(*(t.to(self.like) for t in data))])
+        if self.recipe is not None:
+            has = context is not None
+            flow.recipe = dataclasses.replace(self.recipe, data=True, context=has)
+        return flow
 
     def trace(self, u: Tensor, context: Tensor | None = None) -> Trace:
         """Every state on the way from ``u [N, D]`` to the data; context as in :meth:`forward`."""

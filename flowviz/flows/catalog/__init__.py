@@ -29,6 +29,7 @@ from flowviz.flows.catalog import (
 from flowviz.flows.catalog.entry import Entry
 from flowviz.flows.distributions import StandardNormal
 from flowviz.flows.flow import Flow
+from flowviz.flows.recipe import Recipe
 
 __all__ = ["Entry", "entry", "make", "names"]
 
@@ -85,7 +86,9 @@ def make(
             torch.manual_seed(seed)
         generator = Generator().manual_seed(int(torch.randint(2**31, ())))
         settings = {**family.options, **options}
-        return Flow(StandardNormal(dim), family.build(dim, layers, settings, generator))
+        flow = Flow(StandardNormal(dim), family.build(dim, layers, settings, generator))
+    flow.recipe = Recipe(name, dim, layers, settings)
+    return flow
 
 
 _SECTIONS = (
