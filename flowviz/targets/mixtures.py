@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from flowviz.grid import Integral, Window
+from flowviz.targets.log_sum_exp import log_sum_exp
 from flowviz.targets.target import Target
 
 
@@ -54,10 +55,14 @@ class GaussianMixture(Target):
 
     def _log_density(self, x: Tensor) -> Tensor:
         means, whitening, log_scale = self._as(x, self._means, self._whitening, self._log_scale)
-        dx, dy = (x.unsqueeze(-2) - means).unbind(-1)
-        first = whitening[0] * dx
-        second = whitening[1] * dx + whitening[2] * dy
-        return (log_scale - 0.5 * (first * first + second * second)).logsumexp(-1)
+
+        def terms(x: Tensor) -> Tensor:
+            dx, dy = (x.unsqueeze(-2) - means).unbind(-1)
+            first = whitening[0] * dx
+            second = whitening[1] * dx + whitening[2] * dy
+            return log_scale - 0.5 * (first * first + second * second)
+
+        return log_sum_exp(terms, x, len(means))
 
     def _draw(self, n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
         weights, means, scale = (

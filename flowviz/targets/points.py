@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from flowviz.grid import Integral, Window
+from flowviz.targets.log_sum_exp import log_sum_exp
 from flowviz.targets.table import LARGEST, read_table
 from flowviz.targets.target import Target
 
 MAX_POINTS = 100_000
 _MAX_KERNELS = 2_000
-_MAX_PAIRS = 1_000_000  # points times kernels held in memory at once
 
 
 class PointsTarget(Target):
@@ -87,13 +87,10 @@ class PointsTarget(Target):
         centre, whitening, kernels, log_scale = self._as(
             x, self._centre, self._whitening, self._kernels, self._log_scale
         )
-        flat = (x.reshape(-1, 2) - centre) @ whitening.mT
+        a = (x - centre) @ whitening.mT
         # −½‖a − k‖² = a·k − ½‖k‖² − ½‖a‖²: one matrix product for all pairs.
-        pieces = [
-            torch.addmm(log_scale, piece, kernels.mT).logsumexp(-1)
-            for piece in flat.split(max(1, _MAX_PAIRS // len(kernels)))
-        ]
-        return (torch.cat(pieces) - 0.5 * flat.square().sum(-1)).reshape(x.shape[:-1])
+        total = log_sum_exp(lambda a: torch.addmm(log_scale, a, kernels.mT), a, len(kernels))
+        return total - 0.5 * a.square().sum(-1)
 
     def rows(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """``n`` of the points themselves ``[n, 2]``, drawn with replacement, without noise."""
