@@ -44,6 +44,14 @@ def handler(base_url: str) -> tuple[str, type[web.RequestHandler]]:
     return url_path_join(base_url, bundle.path()).replace(".", r"\."), BundleHandler
 
 
+def place() -> dict[str, str]:
+    """What a page's configuration says of where the module is."""
+    return {bundle.CONFIG_KEY: bundle.path()}
+
+
 def announce(page_config: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Tell a page where the module is (Voila's ``page_config_hook``)."""
-    return {**page_config, bundle.CONFIG_KEY: bundle.path()}
+    """Tell a page where the module is, and to set formulas itself (a ``page_config_hook``).
+
+    Voila as an extension would have the page ask a site on the net for MathJax, which is on board.
+    """
+    return {**page_config, "fullMathjaxUrl": None, "mathjaxConfig": None, **place()}

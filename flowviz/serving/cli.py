@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,20 @@ def parser() -> argparse.ArgumentParser:
         default="localhost",
         metavar="NAME",
         help="address to listen on (default: localhost; 0.0.0.0 lets other machines in)",
+    )
+    p.add_argument(
+        "--base-url",
+        type=_path,
+        default="/",
+        metavar="PATH",
+        help="path under which the dashboard is, as behind a proxy (default: /)",
+    )
+    p.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name under which a proxy shows a server that listens on localhost; may be repeated",
     )
     p.add_argument(
         "--theme",
@@ -110,6 +125,15 @@ def _port(text: str) -> int:
     return port
 
 
+def _path(text: str) -> str:
+    parts = [part for part in text.split("/") if part]
+    if not all(re.fullmatch(r"[\w.~@:+-]+", part) and part.strip(".") for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no path; allowed are names between slashes, as in /courses/flows"
+        )
+    return "/".join(["", *parts, ""])
+
+
 # The servers import half of Jupyter, which `flowviz --help` should not wait for.
 
 
@@ -118,7 +142,9 @@ def _serve_dashboard(options: argparse.Namespace, port: int) -> None:
 
     server = voila_server.DashboardServer(
         open_browser=not options.no_browser,
-        config=voila_server.configuration(options.host, port, options.theme),
+        config=voila_server.configuration(
+            options.host, port, options.theme, options.base_url, options.allow_host
+        ),
     )
     server.initialize([])
     server.start()

@@ -1,10 +1,33 @@
-"""flowviz as a Jupyter server extension: JupyterLab and hubs serve plotly.js by URL too."""
+"""flowviz as a Jupyter server extension: the dashboard and the lessons as pages of the server.
+
+JupyterLab takes plotly.js from it by URL, too.
+"""
 
 from __future__ import annotations
 
-from jupyter_server.serverapp import ServerApp
+from typing import Any
 
-from flowviz.serving import bundle
+from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from jupyter_server.utils import url_path_join
+from traitlets.config import Config
+from voila.configuration import VoilaConfiguration
+from voila.paths import collect_template_paths
+
+from flowviz.serving import bundle, hosted, paths
+from flowviz.serving.pages import TEMPLATES, LessonsHandler, PageHandler, templates
+
+
+class PackagedPageHandler(PageHandler):
+    """A page of a notebook that came with flowviz, wherever the server's own files are."""
+
+    def initialize(self, notebooks: LargeFileManager, **kwargs: Any) -> None:
+        super().initialize(**kwargs)
+        self._notebooks = notebooks
+
+    @property
+    def contents_manager(self) -> LargeFileManager:
+        return self._notebooks
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -12,6 +35,35 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
-    server.web_app.add_handlers(".*$", [bundle.handler(server.base_url)])
-    page_config = server.web_app.settings.setdefault("page_config_data", {})
-    page_config.update(bundle.announce({}))
+    web = server.web_app
+    web.add_handlers(".*$", [bundle.handler(server.base_url), *_pages(server)])
+    page_config = web.settings.setdefault("page_config_data", {})
+    page_config.update(bundle.place())
+
+
+def _pages(server: ServerApp) -> list[Any]:
+    """The dashboard at ``flowviz/`` and the lessons below it."""
+    home = url_path_join(server.base_url, hosted.HOME)
+    server.web_app.settings[TEMPLATES] = templates(home)
+    config = Config()
+    hosted.voila(config)
+    configuration = VoilaConfiguration(parent=server)
+    configuration.update_config(config)
+    configuration.template = "lab"  # which ours is put before
+    page = {
+        "notebooks": LargeFileManager(parent=server, root_dir=str(paths.notebooks())),
+        "config": Config(server.config, **config),
+        "template_paths": [
+            str(paths.TEMPLATE),
+            str(paths.STYLES),
+            *collect_template_paths(["voila", "nbconvert"], "lab"),
+        ],
+        "voila_configuration": configuration,
+    }
+    dashboard = {**page, "notebook_path": paths.dashboard().name}
+    rendered = url_path_join(home, "render")
+    return [
+        (home + "?", PackagedPageHandler, dashboard),
+        (url_path_join(home, "lessons"), LessonsHandler, {"notebooks": rendered}),
+        (url_path_join(rendered, "(.*)"), PackagedPageHandler, page),
+    ]

@@ -2,6 +2,8 @@
 
 There Voila is an extension of the server, and these lines go into the files that the server and
 Voila read: ``jupyter_server_config.py`` calls :func:`server`, ``voila.py`` calls :func:`voila`.
+The dashboard is then at ``flowviz/``, the lessons at ``flowviz/lessons`` (extension.py); any
+notebook is a page in our look under Voila's own ``voila/render/``.
 Whoever gets into a notebook server can run code on it: its token is what guards it.
 """
 
@@ -10,7 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from flowviz.serving import bundle
+from flowviz.serving.kernels import HostedKernelManager
 from flowviz.serving.websocket import PromptWebsocketConnection
+
+HOME = "flowviz/"
+"""Where the dashboard is, below the server's base URL."""
 
 IDLE = 300
 """Seconds after which a kernel that no page is connected to is ended."""
@@ -19,6 +25,7 @@ IDLE = 300
 def server(c: Any) -> None:
     """Configure the notebook server."""
     c.ServerApp.kernel_websocket_connection_class = PromptWebsocketConnection
+    c.ServerApp.kernel_manager_class = HostedKernelManager
     c.ServerApp.jpserver_extensions = {"voila": True, "flowviz.serving.extension": True}
     c.MappingKernelManager.cull_idle_timeout = IDLE
     c.MappingKernelManager.cull_interval = 60
@@ -30,6 +37,7 @@ def voila(c: Any) -> None:
     c.VoilaConfiguration.theme = "light"
     c.VoilaConfiguration.allow_theme_override = "NO"
     c.VoilaConfiguration.allow_template_override = "NO"
+    c.VoilaConfiguration.resources = {"flowviz": {"theme": "auto", "home": HOME}}
     c.VoilaConfiguration.strip_sources = True
     c.VoilaConfiguration.show_tracebacks = False
     c.VoilaConfiguration.page_config_hook = bundle.announce

@@ -14,8 +14,11 @@ from jupyter_server.services.kernels.kernelmanager import (
     ServerKernelManager,
 )
 from traitlets import Float, default
+from voila.utils import ENV_VARIABLE
 
 from flowviz.serving.spare import Spare
+
+THREADS = "OMP_NUM_THREADS"
 
 
 class OwnKernelSpecManager(KernelSpecManager):
@@ -33,7 +36,7 @@ class OwnKernelSpecManager(KernelSpecManager):
         # Its warnings are for those who write servers; errors still reach the terminal.
         spec.argv = [*spec.argv, "--IPKernelApp.log_level=40"]
         # Small networks gain nothing from a second thread, and lose much where the cores are busy.
-        spec.env = {"OMP_NUM_THREADS": "1", **spec.env, **_set("OMP_NUM_THREADS")}
+        spec.env = {THREADS: "1", **spec.env, **_set(THREADS)}
         return spec
 
 
@@ -106,6 +109,7 @@ class ReapingKernelManager(AsyncMappingKernelManager):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._pages: set[str] = set()
         self._reapers: dict[str, asyncio.TimerHandle] = {}
         self._spare: Spare | None = None
         self._next: asyncio.TimerHandle | None = None
@@ -144,7 +148,9 @@ class ReapingKernelManager(AsyncMappingKernelManager):
 
     async def _async_start_kernel(self, **kwargs: Any) -> str:
         kernel_id = await super()._async_start_kernel(**kwargs)
-        self._reap_after(kernel_id, self.connect_within)
+        if self._is_for_a_page(**kwargs):
+            self._pages.add(kernel_id)
+            self._reap_after(kernel_id, self.connect_within)
         return kernel_id
 
     start_kernel = _async_start_kernel  # type: ignore[assignment]
@@ -155,12 +161,16 @@ class ReapingKernelManager(AsyncMappingKernelManager):
 
     def notify_disconnect(self, kernel_id: str) -> None:
         super().notify_disconnect(kernel_id)
-        if self._kernel_connections.get(kernel_id) == 0:
+        if kernel_id in self._pages and self._kernel_connections.get(kernel_id) == 0:
             self._reap_after(kernel_id, self.grace)
 
     def remove_kernel(self, kernel_id: str) -> Any:
         self._keep(kernel_id)
+        self._pages.discard(kernel_id)
         return super().remove_kernel(kernel_id)
+
+    def _is_for_a_page(self, **_: Any) -> bool:
+        return True
 
     def _keep(self, kernel_id: str) -> None:
         timer = self._reapers.pop(kernel_id, None)
@@ -179,3 +189,21 @@ class ReapingKernelManager(AsyncMappingKernelManager):
         if kernel_id in self and self._kernel_connections.get(kernel_id) == 0:
             self.log.info("Ending kernel %s: its page is gone.", kernel_id)
             await self.shutdown_kernel(kernel_id, now=True)
+
+
+class HostedKernelManager(ReapingKernelManager):
+    """That of a notebook server: ends the kernels of pages, and leaves those of notebooks alone."""
+
+    @default("kernel_manager_class")
+    def _as_notebooks_have_it(self) -> str:
+        return f"{ServerKernelManager.__module__}.{ServerKernelManager.__name__}"
+
+    async def _async_start_kernel(self, **kwargs: Any) -> str:
+        if self._is_for_a_page(**kwargs):
+            kwargs["env"].setdefault(THREADS, "1")
+        return await super()._async_start_kernel(**kwargs)
+
+    start_kernel = _async_start_kernel
+
+    def _is_for_a_page(self, env: Mapping[str, str] | None = None, **_: Any) -> bool:
+        return ENV_VARIABLE.VOILA_REQUEST_URL in (env or {})

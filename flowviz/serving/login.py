@@ -1,4 +1,4 @@
-"""The page for a browser that comes without the token, in our look; it lets nobody else in."""
+"""The page for a browser that comes without the token, in our look, and the way out again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hmac
 import re
 from urllib.parse import unquote_plus
 
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.auth.login import LoginFormHandler
 from tornado import web
@@ -33,6 +34,22 @@ class LoginHandler(OwnPageHandler, LoginFormHandler):
                 "login.html", next=address, wrong=message is not None, outdated=address != asked
             )
         )
+
+
+    def _redirect_safe(self, url: str, default: str | None = None) -> None:
+        # A proxy that takes our path off asks for what follows it.
+        if url.startswith("/") and not url.startswith(self.base_url):
+            url = self.base_url.rstrip("/") + url
+        super()._redirect_safe(url, default)
+
+
+class LogoutHandler(OwnPageHandler):
+    """Forgets the browser, which finds itself where the token is asked for."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        self.identity_provider.clear_login_cookie(self)
+        self.redirect(self.get_login_url())
 
 
 def _token_in(text: str) -> str:

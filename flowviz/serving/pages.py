@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from jinja2 import Environment, FileSystemLoader
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
+from voila.static_file_handler import TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from flowviz.serving import paths
 
+TEMPLATES = "flowviz_templates"
+"""The setting of the application that holds the :func:`templates` of its pages."""
 
-class PageHandler(TornadoVoilaHandler):
+
+def templates(home: str) -> Environment:
+    """The templates of our own pages, in a server whose dashboard is at the address ``home``."""
+    made = Environment(loader=FileSystemLoader([paths.TEMPLATE, paths.STYLES]), autoescape=True)
+    made.globals["home"] = home
+    return made
+
+
+class FriendlyErrors(JupyterHandler):
+    """Says in our own words what could not be done."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        # Jupyter's own needs to know who asks, which is not known of every request.
+        page = self.settings[TEMPLATES].get_template("error.html")
+        self.set_header("Content-Type", "text/html")
+        self.finish(page.render(status_code=status_code))
+
+
+class PageHandler(FriendlyErrors, TornadoVoilaHandler):
     """A notebook as a page, which may end its own kernel when it is left."""
 
     @web.authenticated
@@ -22,26 +46,30 @@ class PageHandler(TornadoVoilaHandler):
         # Reading the token sets its cookie; without it the page's request to end its kernel
         # is refused and the kernel waits for the reaper.
         assert self.xsrf_token
-        await super().get(path)
+        await TornadoVoilaHandler.get(self, path)
 
 
-class OwnPageHandler(JupyterHandler):
+class OwnPageHandler(FriendlyErrors):
     """A page from our template folder."""
 
     def get_template(self, name: str) -> Any:
-        return self.settings["voila_jinja2_env"].get_template(name)
+        return self.settings[TEMPLATES].get_template(name)
 
 
 class LessonsHandler(OwnPageHandler):
-    """The list of lessons."""
+    """The list of lessons.
+
+    Args:
+        notebooks: the address under which notebooks are pages.
+    """
+
+    def initialize(self, notebooks: str) -> None:
+        self._notebooks = notebooks
 
     @web.authenticated
     async def get(self) -> None:
         found = [
-            {
-                "title": _title(lesson),
-                "url": url_path_join(self.base_url, "voila/render", lesson.name),
-            }
+            {"title": _title(lesson), "url": url_path_join(self._notebooks, lesson.name)}
             for lesson in paths.lessons()
         ]
         self.finish(self.render_template("lessons.html", lessons=found))
@@ -50,8 +78,20 @@ class LessonsHandler(OwnPageHandler):
 class NotFoundHandler(OwnPageHandler):
     """Every address that is not one of ours."""
 
+    @allow_unauthenticated
     async def get(self) -> None:
         raise web.HTTPError(404)
+
+
+class TemplateFileHandler(TemplateStaticFileHandler):
+    """A file of Voila's templates; any other address is none of theirs."""
+
+    async def get(self, path: str, include_body: bool = True) -> None:
+        # Voila splits the address without a look, and fails.
+        _, *rest = posixpath.normpath(path).split("/")
+        if len(rest) < 2 or rest[0] != "static" or "\0" in path:
+            raise web.HTTPError(404)
+        await super().get(path, include_body)
 
 
 def _title(notebook: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 
@@ -34,6 +35,14 @@ def content_security_policy() -> str:
             f"frame-ancestors {ancestors}",
         )
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server that listens on ``host`` can be asked from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class SecurityHeaders(web.OutputTransform):

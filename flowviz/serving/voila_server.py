@@ -8,31 +8,58 @@ import shutil
 import signal
 import threading
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import tornado.ioloop
 from jupyter_server.utils import url_path_join
+from tornado.web import RedirectHandler, RequestHandler
 from traitlets.config import Config
 from voila.app import Voila
 
 from flowviz.serving import bundle, paths
 from flowviz.serving.kernels import OwnKernelSpecManager, ReapingKernelManager
-from flowviz.serving.login import LoginHandler, TokenIdentityProvider
-from flowviz.serving.pages import LessonsHandler, NotFoundHandler, PageHandler
-from flowviz.serving.security import security_headers
+from flowviz.serving.login import LoginHandler, LogoutHandler, TokenIdentityProvider
+from flowviz.serving.pages import (
+    TEMPLATES,
+    LessonsHandler,
+    NotFoundHandler,
+    PageHandler,
+    TemplateFileHandler,
+    templates,
+)
+from flowviz.serving.security import is_loopback, security_headers
 from flowviz.serving.websocket import PromptWebsocketConnection
 
 IDLE = 3600
 """Seconds after which a kernel that nobody uses is ended, its page still open."""
 
 
-def configuration(host: str, port: int, theme: str | None) -> Config:
-    """The configuration for one visitor; see the comments for what each line prevents."""
+log = logging.getLogger("flowviz")
+
+
+def configuration(
+    host: str,
+    port: int,
+    theme: str | None = None,
+    base_url: str = "/",
+    names: Sequence[str] = (),
+) -> Config:
+    """The configuration for one visitor; see the comments for what each line prevents.
+
+    Args:
+        host: the address to listen on.
+        port: the port to listen on.
+        theme: "light", "dark", or None for the browser's.
+        base_url: the path under which the pages are, with a slash at both ends.
+        names: under which the server may be asked, beside those of this machine: a proxy's.
+    """
     c = Config()
     c.Voila.ip = host
     c.Voila.port = port
+    c.Voila.base_url = base_url
     c.Voila.root_dir = str(paths.notebooks())
     c.Voila.open_browser = False
     # Whoever knows a kernel's id can drive it.
@@ -42,16 +69,23 @@ def configuration(host: str, port: int, theme: str | None) -> Config:
     # Not the folder that the command happens to be run in.
     c.Voila.config_file_paths = []
     c.Voila.kernel_websocket_connection_class = PromptWebsocketConnection
+    pages = templates(home=base_url)
     c.Voila.tornado_settings = {
         "websocket_compression_options": {"compression_level": 1},
         "default_handler_class": NotFoundHandler,
+        TEMPLATES: pages,
+        "jinja2_env": pages,  # for what Jupyter's own handlers have to say
+        "log_function": log_refusal,
+        # A site whose name suddenly leads to this machine must not speak with it as its own.
+        "allow_remote_access": not is_loopback(host),
+        "local_hostnames": ["localhost", *names],
     }
     c.VoilaConfiguration.template = "lab"
     c.VoilaConfiguration.theme = "light"  # the base that our page's own two themes restyle
     # Voila writes ?theme= and ?template= into the page as they come.
     c.VoilaConfiguration.allow_theme_override = "NO"
     c.VoilaConfiguration.allow_template_override = "NO"
-    c.VoilaConfiguration.resources = {"flowviz": {"theme": theme or "auto"}}
+    c.VoilaConfiguration.resources = {"flowviz": {"theme": theme or "auto", "home": ""}}
     c.VoilaConfiguration.strip_sources = True
     c.VoilaConfiguration.show_tracebacks = False
     c.VoilaConfiguration.file_allowlist = []
@@ -65,6 +99,13 @@ def configuration(host: str, port: int, theme: str | None) -> Config:
     c.ReapingKernelManager.cull_interval = 60
     c.ReapingKernelManager.cull_connected = True
     return c
+
+
+def log_refusal(handler: RequestHandler) -> None:
+    """One line for each request that was refused or failed; its query may hold the token."""
+    status, request = handler.get_status(), handler.request
+    if status >= 400:
+        log.warning("%d %s %s (%s)", status, request.method, request.path, request.remote_ip)
 
 
 class DashboardServer(Voila):
@@ -88,17 +129,27 @@ class DashboardServer(Voila):
 
     def init_handlers(self) -> list[Any]:
         self.app.transforms.append(security_headers())
+        handlers = [(self.base_url.rstrip("/"), RedirectHandler, {"url": self.base_url})]
+        # A proxy may keep the path under which the pages are, or take it off again.
+        for base in dict.fromkeys(["/", self.base_url]):
+            self.server_url = base  # which Voila's own handlers go by
+            handlers += self._handlers(base)
+        return handlers
+
+    def _handlers(self, base: str) -> list[Any]:
         page = {
             "template_paths": self.template_paths,
             "config": self.config,
             "voila_configuration": self.voila_configuration,
         }
-        base = self.server_url
+        rendered = url_path_join(self.base_url, "voila/render")
         return [
             (base, PageHandler, {**page, "notebook_path": paths.dashboard().name}),
-            (url_path_join(base, "lessons"), LessonsHandler),
+            (url_path_join(base, "lessons"), LessonsHandler, {"notebooks": rendered}),
             (url_path_join(base, "login"), LoginHandler),
+            (url_path_join(base, "logout"), LogoutHandler),
             (url_path_join(base, r"voila/render/(.*)"), PageHandler, page),
+            (url_path_join(base, r"voila/templates/(.*)"), TemplateFileHandler),
             bundle.handler(base),
             *super().init_handlers(),
         ]

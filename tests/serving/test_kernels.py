@@ -10,7 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
-from flowviz.serving.kernels import OwnKernelSpecManager, ReapingKernelManager
+from flowviz.serving.kernels import (
+    THREADS,
+    HostedKernelManager,
+    OwnKernelSpecManager,
+    ReapingKernelManager,
+)
 from flowviz.serving.spare import Spare
 from flowviz.serving.websocket import PromptWebsocketConnection
 
@@ -85,6 +90,22 @@ def test_one_of_two_pages_keeps_the_kernel():
         assert kernel_id in manager
 
     with_kernel(check, grace=GRACE, connect_within=GRACE)
+
+
+def test_a_notebook_server_ends_the_kernels_of_pages_alone():
+    async def check(manager):
+        notebooks = await manager.start_kernel(kernel_name="python3")
+        environment = {**os.environ, "VOILA_REQUEST_URL": "http://localhost/"}
+        environment.pop(THREADS, None)
+        pages = await manager.start_kernel(kernel_name="python3", env=environment)
+        assert environment[THREADS] == "1"
+        for kernel_id in (notebooks, pages):
+            manager.notify_connect(kernel_id)
+            manager.notify_disconnect(kernel_id)
+        assert await gone(manager, pages)
+        assert notebooks in manager
+
+    with_manager(check, HostedKernelManager, grace=GRACE, connect_within=GRACE)
 
 
 def test_a_visitor_who_never_came_leaves_no_kernel():

@@ -136,3 +136,10 @@ def test_no_password_can_be_set(visitor, voila_server):
     visitor.ask("/login?next=/lessons", **fields)
     other = Visitor(voila_server.origin)
     assert other.hand_in(other.ask("/login"), "mine").status == 401
+
+
+def test_who_logs_out_is_asked_again(visitor, voila_server):
+    visitor.hand_in(visitor.ask("/lessons"), voila_server.token)
+    assert urlsplit(visitor.ask("/lessons").url).path == "/lessons"
+    assert urlsplit(visitor.ask("/logout").url).path == "/login"
+    assert urlsplit(visitor.ask("/lessons").url).path == "/login"

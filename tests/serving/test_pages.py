@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import time
 import urllib.error
 import urllib.request
 from urllib.parse import parse_qs, urlsplit
@@ -91,11 +92,13 @@ def test_every_answer_has_the_headers(voila_server, page, path):
         "/voila/static/../../../app.py",
         "/voila/render/../../README.md",
         "/voila/templates/lab/static/%2e%2e/%2e%2e/conf.json",
+        "/voila/templates/%00",
+        "/voila/files/%00",
     ],
 )
 def test_files_are_not_given_out(voila_server, path):
     reply = fetch(voila_server.address(path))
-    assert reply.status in (403, 404, 500)
+    assert reply.status in (403, 404)
     assert "Traceback" not in reply.text and "nbformat" not in reply.text
 
 
@@ -103,6 +106,45 @@ def test_an_unknown_page_is_a_friendly_404(voila_server):
     reply = fetch(voila_server.address("/nothing/here"))
     assert reply.status == 404
     assert "There is no such page" in reply.text and "Go to the dashboard" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/favicon.ico", 404),
+        ("GET", "/voila/labextensions/x", 404),
+        ("GET", "/api/kernels/00000000-0000-0000-0000-000000000000/channels", 404),
+        ("GET", "/voila/render/%ff.ipynb", 400),
+        ("POST", "/logout", 405),
+        ("PROPFIND", "/", 405),
+    ],
+)
+def test_a_probe_gets_a_page_and_one_line_in_the_log(voila_server, method, path, status):
+    before = voila_server.log()
+    request = urllib.request.Request(
+        voila_server.origin + path,
+        method=method,
+        headers={"Authorization": f"token {voila_server.token}"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+    assert refused.value.code == status
+    assert "Go to the dashboard" in refused.value.read().decode()
+    line = f"{status} {method} {path} (127.0.0.1)\n"
+    for _ in range(100):  # the answer may be here before the line
+        if line in voila_server.log().removeprefix(before):
+            break
+        time.sleep(0.05)
+    else:
+        raise AssertionError(voila_server.log().removeprefix(before))
+    assert "Traceback" not in voila_server.log()
+
+
+def test_another_host_is_refused(voila_server):
+    headers = {"Authorization": f"token {voila_server.token}"}
+    reply = fetch(voila_server.origin + "/lessons", Host="evil.example", **headers)
+    assert reply.status == 403 and "only under its own name" in reply.text
+    assert fetch(voila_server.origin + "/", Host="evil.example").status == 403
 
 
 def test_a_missing_lesson_is_friendly_too(voila_server):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from tests.conftest import free_port
 from tests.serving.test_pages import fetch
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 60_000
 INSTALLED = Path(sys.prefix) / "share/jupyter/voila/templates/flowviz"
 
 
@@ -53,15 +56,46 @@ def test_the_template_is_installed_where_voila_looks():
 
 
 @pytest.mark.skipif(not INSTALLED.exists(), reason="flowviz is not installed, only on the path")
-def test_the_dashboard_is_our_page_there_too(origin):
+def test_any_notebook_is_a_page_in_our_look(origin):
     evil = "theme=%22%3E%3Cscript%3Eevil()%3C/script%3E&template=nonsense"
     reply = fetch(f"{origin}/voila/render/notebooks/dashboard.ipynb?{evil}&token=letmein")
     assert reply.status == 200
     assert "Starting a kernel…" in reply.text and "fv-loading" in reply.text
     assert "vnd.jupyter.widget-view+json" in reply.text
-    assert "evil()" not in reply.text and "cdn." not in reply.text
+    assert "evil()" not in reply.text and "cdn" not in reply.text
     assert f'"{bundle.CONFIG_KEY}": "{bundle.path()}"' in reply.text
+    assert 'data-fv-lessons="/flowviz/lessons"' in reply.text
 
 
 def test_plotly_comes_by_url_there_too(origin):
     assert fetch(f"{origin}/{bundle.path()}").body == bundle.module()
+
+
+def test_lessons_are_pages_too_and_set_their_formulas_without_the_net(origin):
+    assert 'href="/flowviz/render/03' in fetch(f"{origin}/flowviz/lessons?token=letmein").text
+    lesson = fetch(f"{origin}/flowviz/render/index.ipynb?token=letmein")
+    assert '"fullMathjaxUrl": null' in lesson.text and '"mathjaxConfig": null' in lesson.text
+    assert '<a href="/flowviz/">flowviz</a>' in lesson.text
+
+
+def test_a_page_ends_its_kernel_when_it_is_loaded_again_and_a_notebooks_own_stays(
+    origin, open_page
+):
+    notebook = urllib.request.Request(
+        f"{origin}/api/kernels", b"{}", {"Authorization": "token letmein"}
+    )
+    with urllib.request.urlopen(notebook) as started:
+        own = json.load(started)["id"]
+    page = open_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{origin}/flowviz/?layers=6&token=letmein", wait_until="commit")
+    page.wait_for_selector(".fv-panel:not(.fv-away)", timeout=PATIENCE)
+    mine = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').text).kernelId")
+    page.reload(wait_until="commit")
+    page.wait_for_selector(".fv-panel:not(.fv-away)", timeout=PATIENCE)
+    page.get_by_role("link", name="Lessons").click()
+    page.get_by_role("heading", name="Lessons").wait_for()
+    assert [u for u in asked if not u.startswith((origin, "data:", "blob:"))] == []
+    left = {one["id"] for one in json.loads(fetch(f"{origin}/api/kernels?token=letmein").body)}
+    assert own in left and mine not in left
