@@ -42,6 +42,13 @@ class Trace:
 class Flow(nn.Module):
     """log p_x(x) = log p_u(T⁻¹(x)) + log|det J_{T⁻¹}(x)|  (section 2.1).
 
+    The transforms of ``torch.func`` (``vmap``, ``grad``, ``jvp``, ``hessian``, …) go through a
+    flow, for derivatives up to the third; they set no first statistics and move no running ones.
+    In a region of ``torch.autocast`` it computes in its parameters' dtype, and takes points and
+    contexts in the region's: a log-density has no digits to spare.
+
+    >>> scores = torch.func.vmap(torch.func.grad(flow.log_prob))(x)  # doctest: +SKIP
+
     Args:
         base: p_u, the distribution of u.
         bijections: T_1, …, T_K; the first acts first on u.
