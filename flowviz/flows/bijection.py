@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from flowviz import arguments
+from flowviz.flows.numerics.precision import uncast, without_autocast
 
 
 class Bijection(nn.Module):
@@ -58,14 +59,18 @@ class Bijection(nn.Module):
             ValueError: the last dimension is not D, or the context is missing or of wrong size.
             TypeError: ``z`` is not a floating-point tensor of the parameters' dtype and device.
         """
-        return self._forward(z, self._checked(z, context))
+        z, context = self._checked(z, context)
+        with without_autocast(z):
+            return self._forward(z, context)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Data → base: ``T⁻¹(z')`` and ``log|det ∂z/∂z'|``, the log-det of the map applied.
 
         Shapes and errors are those of :meth:`forward`.
         """
-        return self._inverse(z, self._checked(z, context))
+        z, context = self._checked(z, context)
+        with without_autocast(z):
+            return self._inverse(z, context)
 
     def stretches(self, n: int) -> list[Bijection]:
         """The map as ``n`` stretches of its inner time, in order; they share its weights.
@@ -100,8 +105,9 @@ class Bijection(nn.Module):
         """The map either way for draws alone: 0 for log|det J| where that is work of its own."""
         return (self._inverse if inverse else self._forward)(z, context)
 
-    def _checked(self, z: Tensor, context: Tensor | None) -> Tensor | None:
-        """Check a call's arguments; return the context broadcast to the batch."""
+    def _checked(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """A call's arguments, checked: the context broadcast to the batch, and neither of them as
+        an autocast region has it."""
         name = self.describe()
         if not isinstance(z, Tensor) or not z.is_floating_point():
             got = z.dtype if isinstance(z, Tensor) else type(z).__name__
@@ -109,6 +115,7 @@ class Bijection(nn.Module):
         if z.ndim == 0 or z.shape[-1] != self.dim:
             raise ValueError(f"{name} maps points [..., {self.dim}], got shape {list(z.shape)}")
         like = next(self.parameters(), z)
+        z = uncast(z, like)
         if like.dtype != z.dtype or like.device != z.device:
             raise TypeError(
                 f"{name} has parameters of {like.dtype} on {like.device}, got points of {z.dtype} "
@@ -119,9 +126,10 @@ class Bijection(nn.Module):
         if self.context == 0:
             if context is not None:
                 raise ValueError(f"{name} takes no context, got one of shape {list(context.shape)}")
-            return None
+            return z, None
         if context is None:
             raise ValueError(f"{name} needs a context [..., {self.context}], got none")
+        context = uncast(context, z)
         if context.dtype != z.dtype or context.device != z.device:
             raise TypeError(
                 f"{name} takes a context of {z.dtype} on {z.device}, as its points are; got one of "
@@ -133,7 +141,7 @@ class Bijection(nn.Module):
             )
         batch = list(z.shape[:-1])
         try:
-            return context.expand(*batch, self.context)
+            return z, context.expand(*batch, self.context)
         except RuntimeError as error:
             raise ValueError(
                 f"{name} needs a context that broadcasts to {[*batch, self.context]}, "
@@ -220,7 +228,19 @@ class Composition(Bijection):
         self, z: Tensor, context: Tensor | None = None, *, inverse: bool = False
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield ``(state, log|det| of the map just applied)`` after each layer in turn."""
-        return self._steps(z, self._checked(z, context), inverse)
+        z, context = self._checked(z, context)
+        return self._uncast(self._steps(z, context, inverse), z)
+
+    def _uncast(
+        self, steps: Iterator[tuple[Tensor, Tensor]], z: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The steps without autocast, which whoever takes them keeps between them."""
+        while True:
+            with without_autocast(z):
+                step = next(steps, None)
+            if step is None:
+                return
+            yield step
 
     def _steps(
         self, z: Tensor, context: Tensor | None, inverse: bool

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from flowviz import arguments
+from flowviz.flows.numerics.precision import uncast, without_autocast
+from flowviz.flows.numerics.transforms import numbers
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -42,10 +44,11 @@ class Base(nn.Module):
             ValueError: the last dimension is not D, or the points or ψ hold NaN.
             TypeError: ``u`` is not a floating-point tensor of the parameters' dtype and device.
         """
-        self._check(u)
-        result = self._log_prob(u)
+        u = self._checked(u)
+        with without_autocast(u):
+            result = self._log_prob(u)
         # A box has a density, zero, even of a NaN.
-        if not u.is_meta and bool(result.isnan().any() | u.isnan().any()):
+        if not u.is_meta and bool(numbers(result.isnan().any() | u.isnan().any()).any()):
             explain_nan(self, type(self).__name__, u)
         return result
 
@@ -58,7 +61,8 @@ class Base(nn.Module):
         """
         arguments.whole("the number of draws", n, 0)
         arguments.optional("generator", generator, Generator)
-        return self._rsample(n, generator)
+        with without_autocast(self._like):
+            return self._rsample(n, generator)
 
     @torch.no_grad()
     def sample(self, n: int, generator: Generator | None = None) -> Tensor:
@@ -71,8 +75,8 @@ class Base(nn.Module):
     def _rsample(self, n: int, generator: Generator | None) -> Tensor:
         raise NotImplementedError
 
-    def _check(self, u: Tensor) -> None:
-        """Check the points of a call."""
+    def _checked(self, u: Tensor) -> Tensor:
+        """The points of a call, checked, and not as an autocast region has them."""
         name = type(self).__name__
         if not isinstance(u, Tensor) or not u.is_floating_point():
             got = u.dtype if isinstance(u, Tensor) else type(u).__name__
@@ -80,17 +84,19 @@ class Base(nn.Module):
         if u.ndim == 0 or u.shape[-1] != self.dim:
             raise ValueError(f"{name} takes points [..., {self.dim}], got shape {list(u.shape)}")
         like = next(self.parameters(), u)
+        u = uncast(u, like)
         if like.dtype != u.dtype or like.device != u.device:
             raise TypeError(
                 f"{name} has parameters of {like.dtype} on {like.device}, got points of {u.dtype} "
                 f"on {u.device}; convert one of them with .to()"
             )
+        return u
 
     def _check_fit(self, u: Tensor) -> None:
         """Check the points that a fit is made to."""
         if isinstance(u, Tensor) and (u.ndim != 2 or u.shape[1] != self.dim):
             raise ValueError(f"the fit takes points [N, {self.dim}], got shape {list(u.shape)}")
-        self._check(u)
+        self._checked(u)
         if not u.isfinite().all():
             raise ValueError("the fit takes finite points, and these hold NaN or infinity")
         if len(u) < 2 or bool((u.amax(0) == u.amin(0)).any()):
@@ -292,11 +298,11 @@ def explain_nan(
         FloatingPointError: all of them are.
     """
     for name, parameter in module.named_parameters():
-        if not parameter.isfinite().all():
+        if not numbers(parameter).isfinite().all():
             raise ValueError(f"parameter {name!r} of {title} holds NaN or infinity")
     for what, given in (("points", points), ("contexts", context)):
-        if given is not None and not given.isfinite().all():
-            bad = ~given.isfinite().reshape(-1, given.shape[-1]).all(-1)
+        if given is not None and not (finite := numbers(given).isfinite()).all():
+            bad = ~finite.reshape(-1, given.shape[-1]).all(-1)
             row = int(bad.nonzero()[0])
             raise ValueError(f"the {what} given to {title} hold NaN or infinity (row {row})")
     for part in module.modules():

@@ -18,6 +18,8 @@ from flowviz.flows.normalisation.standardisation import (
     StandardisedContext,
     moments,
 )
+from flowviz.flows.numerics.precision import without_autocast
+from flowviz.flows.numerics.transforms import numbers
 from flowviz.flows.recipe import Recipe
 from flowviz.flows.recording import Pass, Player
 
@@ -39,6 +41,13 @@ class Trace:
 
 class Flow(nn.Module):
     """log p_x(x) = log p_u(T⁻¹(x)) + log|det J_{T⁻¹}(x)|  (section 2.1).
+
+    The transforms of ``torch.func`` (``vmap``, ``grad``, ``jvp``, ``hessian``, …) go through a
+    flow, for derivatives up to the third; they set no first statistics and move no running ones.
+    In a region of ``torch.autocast`` it computes in its parameters' dtype, and takes points and
+    contexts in the region's: a log-density has no digits to spare.
+
+    >>> scores = torch.func.vmap(torch.func.grad(flow.log_prob))(x)  # doctest: +SKIP
 
     Args:
         base: p_u, the distribution of u.
@@ -111,14 +120,16 @@ class Flow(nn.Module):
         Within ``with player:`` the two are one program, which takes a fourth less time. Where they
         are not, ``cancelled`` is asked between them; when it answers yes the result is None.
         """
-        given = self.transform._checked(x, context)
+        x, context = self.transform._checked(x, context)
         run = self._inverse_and_log_prob
-        played = None if self.player is None else self.player.descend(run, x, given)
-        log_prob = self._explained(run(x, given) if played is None else played, x, context)[1]
-        if played is None:
-            if cancelled():
-                return None
-            (-log_prob).mean().backward()
+        with without_autocast(x):
+            played = None if self.player is None else self.player.descend(run, x, context)
+            result = run(x, context) if played is None else played
+            log_prob = self._explained(result, x, context)[1]
+            if played is None:
+                if cancelled():
+                    return None
+                (-log_prob).mean().backward()
         return log_prob.detach()
 
     @torch.no_grad()
@@ -228,18 +239,21 @@ class Flow(nn.Module):
 
     def _run(self, run: Pass, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """``run(z, context)``: what is given is checked before, and the result after it."""
-        given = self.transform._checked(z, context)
-        result = run(z, given) if self.player is None else self.player.play(run, z, given)
-        return self._explained(result, z, context)
+        z, context = self.transform._checked(z, context)
+        with without_autocast(z):
+            player = self.player
+            result = run(z, context) if player is None else player.play(run, z, context)
+            return self._explained(result, z, context)
 
     def _trace(self, z: Tensor, context: Tensor | None, inverse: bool) -> Trace:
-        given = self.transform._checked(z, context)
+        z, context = self.transform._checked(z, context)
         if z.ndim != 2:
             raise ValueError(f"a trace takes points [N, {self.dim}], got shape {list(z.shape)}")
         states, logabsdets = [z], []
-        for state, logabsdet in self.transform._steps(z, given, inverse):
-            states.append(state)
-            logabsdets.append(-logabsdet if inverse else logabsdet)
+        with without_autocast(z):
+            for state, logabsdet in self.transform._steps(z, context, inverse):
+                states.append(state)
+                logabsdets.append(-logabsdet if inverse else logabsdet)
         if inverse:
             states.reverse()
             logabsdets.reverse()
@@ -253,8 +267,12 @@ class Flow(nn.Module):
         """Pass ``result`` on, unless it holds a NaN: then say where that came from."""
         state, logs = result
         # A sum is NaN wherever a term is; where infinities cancel, one has to look.
-        if state.is_meta or not bool((state.sum() + logs.sum()).isnan()):
+        if state.is_meta:
             return result
-        if not bool(state.isnan().any() | logs.isnan().any()):
+        lost = numbers(state.sum() + logs.sum()).isnan()
+        # Of many totals where vmap maps over the points.
+        if not bool(lost.any() if lost.ndim else lost):
+            return result
+        if not bool(numbers(state.isnan().any() | logs.isnan().any()).any()):
             return result
         explain_nan(self, "the flow", z, context)

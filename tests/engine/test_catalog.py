@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
+import torch
+from torch import nn
 
 from flowviz.flows import catalog
 
@@ -65,3 +68,36 @@ def test_the_option_that_was_meant_is_named() -> None:
 def test_dimensions_in_words() -> None:
     entry = catalog.entry("real_nvp")
     assert entry.dims_in_words() == "dim ≥ 2" and entry.allows(2) and not entry.allows(1)
+
+
+def test_two_threads_get_the_numbers_of_their_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second starts while the first is in the midst, and ends after it, where it may."""
+    expected = [catalog.make("maf", seed=seed).state_dict() for seed in (1, 2)]
+    in_the_midst = threading.Event(), threading.Event()
+    done = threading.Event()
+    found = {}
+    reset = nn.Linear.reset_parameters
+
+    def slow(layer: nn.Linear) -> None:
+        reset(layer)
+        number = threads.index(threading.current_thread())
+        if not in_the_midst[number].is_set():
+            in_the_midst[number].set()
+            (in_the_midst[1], done)[number].wait(0.2)
+
+    def make(number: int) -> None:
+        if number == 1:
+            in_the_midst[0].wait()
+        found[number] = catalog.make("maf", seed=number + 1).state_dict()
+        done.set()
+
+    monkeypatch.setattr(nn.Linear, "reset_parameters", slow)
+    threads = [threading.Thread(target=make, args=(number,)) for number in (0, 1)]
+    before = torch.get_rng_state()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert torch.equal(torch.get_rng_state(), before)
+    for number, state in enumerate(expected):
+        assert all(torch.equal(found[number][key], value) for key, value in state.items())

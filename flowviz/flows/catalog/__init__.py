@@ -6,6 +6,7 @@ named like its section of the review.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
@@ -32,6 +33,9 @@ from flowviz.flows.flow import Flow
 from flowviz.flows.recipe import Recipe
 
 __all__ = ["Entry", "entry", "make", "names"]
+
+_BORROWING = threading.Lock()
+"""Held while a flow draws from torch's one generator: two threads would share its numbers."""
 
 
 def names() -> list[str]:
@@ -81,7 +85,7 @@ def make(
     if seed is not None:
         arguments.seed(seed)
     # The networks draw from the global generator: borrow it, and give it back as it was.
-    with torch.random.fork_rng(devices=[], enabled=seed is not None):
+    with _BORROWING, torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
         generator = Generator().manual_seed(int(torch.randint(2**31, ())))

@@ -135,7 +135,8 @@ class TabulatedMap(Bijection):
         low, h = self._axes[0]
         k, θ = _cell((x1 - low) / h, len(density) - 1)
         θ = θ.unsqueeze(-1)
-        return _Conditional((1 - θ) * density[k] + θ * density[k + 1], *self._axes[1])
+        left, right = (density[i.unsqueeze(-1)].squeeze(-2) for i in (k, k + 1))
+        return _Conditional((1 - θ) * left + θ * right, *self._axes[1])
 
 
 class _Conditional:
@@ -192,7 +193,8 @@ class _Conditional:
 
     def _at(self, nodes: Tensor, k: Tensor) -> Tensor:
         if nodes.ndim == 1:
-            return nodes[k]
+            # A single index without dimension would be read as a number, which vmap has none of.
+            return nodes[k.unsqueeze(-1)].squeeze(-1)
         return torch.gather(nodes, -1, k.unsqueeze(-1)).squeeze(-1)
 
 

@@ -14,6 +14,7 @@ from flowviz.flows.continuous.gradients import GRADIENTS, integral
 from flowviz.flows.continuous.solvers import AdaptiveSteps, Solver
 from flowviz.flows.continuous.vector_fields import VectorField
 from flowviz.flows.numerics.noise import probe
+from flowviz.flows.numerics.transforms import transformed
 
 # What adaptive steps allow the log-determinant to err, more than a coordinate: it is one order of
 # differentiation further away. The errors of single steps add up, too.
@@ -114,10 +115,12 @@ class Continuous(Bijection):
             start = torch.cat([start, torch.zeros_like(start[:, :1])], -1)
         plan = self.solver.plan(g, start, t0, t1)
         self.evaluations = plan.evaluations
-        if plan.end is not None and self.exact_logabsdet and not torch.is_grad_enabled():
+        plain = transformed()
+        differentiated = plain or torch.is_grad_enabled()
+        if plan.end is not None and self.exact_logabsdet and not differentiated:
             image, logabsdet = plan.end[:, : self.dim], RELAXED * plan.end[:, self.dim]
         else:
             self.evaluations += len(plan.steps) * len(self.solver.tableau.b)
-            solved = GRADIENTS[self.gradient] if torch.is_grad_enabled() else integral
+            solved = GRADIENTS[self.gradient] if differentiated and not plain else integral
             image, logabsdet = solved(self.network, self.solver.tableau, plan, z, weights)
         return image.reshape(*batch, self.dim), logabsdet.reshape(batch)

@@ -11,6 +11,7 @@ from torch import Tensor
 from flowviz.flows.continuous.solvers import Plan, at, put, weighted
 from flowviz.flows.continuous.tableaus import Tableau
 from flowviz.flows.continuous.vector_fields import Saved, VectorField, Weights
+from flowviz.flows.numerics.precision import uncast_backward
 
 Tape = list[tuple[Saved, ...]]
 """What the pullbacks need, for each stage of each step."""
@@ -120,6 +121,7 @@ class _Function(torch.autograd.Function):
         return end, logabsdet
 
     @classmethod
+    @uncast_backward
     def backward(cls, ctx: Any, *bars: Tensor) -> tuple[Tensor | None, ...]:
         gradients = _Gradient.apply(cls.pulled_back, ctx.solve, *bars, *ctx.saved_tensors)
         return (None, None, None, None, *gradients)
@@ -150,6 +152,7 @@ class _Gradient(torch.autograd.Function):
         return pulled_back(solve, tensors, z_bar, l_bar)
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, *bars: Tensor) -> tuple[Tensor | None, ...]:
         further = torch.is_grad_enabled()
         with torch.enable_grad():

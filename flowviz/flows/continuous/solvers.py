@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import torch
 from torch import Tensor
 
 from flowviz import arguments
 from flowviz.flows.continuous.tableaus import TABLEAUS, Tableau
+from flowviz.flows.numerics.transforms import numbers, transformed
 
 Function = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]
 """(t, z, rows) ↦ g(t, z): ``t`` is ``[1, 1]`` or ``[n, 1]``, ``z [n, D]`` are these rows of the
@@ -129,7 +131,8 @@ class AdaptiveSteps(Solver):
     def plan(self, g: Function, z: Tensor, t0: float, t1: float) -> Plan:
         if z.is_meta:
             return FixedSteps("dormand_prince", 1).plan(g, z, t0, t1)
-        rtol = max(self.rtol, 10 * torch.finfo(z.dtype).eps)
+        if transformed():
+            return self._plan_in_step(g, z, t0, t1)
         N = len(z)
         start = z.new_full((1, 1), t0)
         slope = g(start, z, None)
@@ -147,24 +150,14 @@ class AdaptiveSteps(Solver):
             left = t1 - t
             last = h.abs() >= left.abs() * (1 - 1e-3)
             h = torch.where(last, left, h)
-            image, slopes = take(self.tableau, g, Step(t, h, rows), z, slope)
-            slopes.append(g(t + h, image, rows))
-            evaluations += len(slopes) - 1
-            error = (h * weighted(self.tableau.error, slopes)).abs()
-            allowed = rtol * (1 + torch.maximum(z.abs(), image.abs()))
-            # Where the field bends within a step, those orders can agree by chance.
-            bend = (h * weighted(self.tableau.bend, slopes)).abs()
-            ratio = (torch.maximum(error, BEND * bend) / allowed).amax(-1, keepdim=True)
-            # Points that are not finite go to the end at once: the flow says what is wrong.
-            lost = ~slope.isfinite().all(-1, keepdim=True)
-            accepted = ((ratio <= 1) | lost).squeeze(-1)
-            factor = SAFETY * ratio.clamp_min(1e-10) ** (-1 / self.tableau.order)
-            factor = factor.nan_to_num(SHRINK, SHRINK).clamp(SHRINK, GROW)
+            image, next_slope, lost, accepted, factor = self._try(g, Step(t, h, rows), z, slope)
+            evaluations += len(self.tableau.b)
+            accepted = accepted.squeeze(-1)
             going = ~(accepted & (last | lost).squeeze(-1))
             if bool(accepted.all()):
                 plan.append(Step(t, torch.where(lost, left, h), rows))
                 end = put(end, rows, image)
-                t, z, slope = t + h, image, slopes[-1]
+                t, z, slope = t + h, image, next_slope
             else:
                 taken = accepted.nonzero().squeeze(-1)
                 rejected += len(rows) - len(taken)
@@ -173,17 +166,73 @@ class AdaptiveSteps(Solver):
                     end = put(end, rows[taken], image[taken])
                 keep = accepted.unsqueeze(-1)
                 t, z = torch.where(keep, t + h, t), torch.where(keep, image, z)
-                slope = torch.where(keep, slopes[-1], slope)
+                slope = torch.where(keep, next_slope, slope)
             h = h * factor
             if bool((h.abs() < torch.finfo(z.dtype).eps).any()):
                 break
             left_over = going.nonzero().squeeze(-1)
             if len(left_over) < len(rows):
                 t, h, z, slope, rows = (x[left_over] for x in (t, h, z, slope, rows))
-        raise FloatingPointError(
-            f"the vector field is too stiff at t = {float(t[h.abs().argmin()]):.3g}: the ODE needs "
-            f"steps of {float(h.abs().min()):.1g}, or more than {MAX_ROUNDS} of them"
-        )
+        _too_stiff(t, h)
+
+    def _plan_in_step(self, g: Function, z: Tensor, t0: float, t1: float) -> Plan:
+        """The same steps where ``torch.func`` lets no point be left out.
+
+        Points that are at the end, or whose step is not accepted, take one of length 0.
+        """
+        t, h = z.new_full((len(z), 1), t0), z.new_full((len(z), 1), t1 - t0)
+        slope = g(t, z, None)
+        going = torch.ones_like(t, dtype=torch.bool)
+        steps: list[Step] = []
+        for _ in range(MAX_ROUNDS):
+            left = t1 - t
+            last = h.abs() >= left.abs() * (1 - 1e-3)
+            h = torch.where(last, left, h)
+            image, next_slope, lost, accepted, factor = self._try(g, Step(t, h), z, slope)
+            moved = going & accepted
+            length = torch.where(moved, torch.where(lost, left, h), 0)
+            # A transform differentiates what g closes over, whatever no_grad says.
+            steps.append(Step(t.detach(), length.detach()))
+            t, z = torch.where(moved, t + h, t), torch.where(moved, image, z)
+            slope = torch.where(moved, next_slope, slope)
+            going = going & ~(accepted & (last | lost))
+            if not bool(numbers(going).any()):
+                return Plan(steps, None, 1 + len(steps) * len(self.tableau.b))
+            h = torch.where(going, h * factor, t1 - t0)
+            if bool((numbers(h).abs() < torch.finfo(z.dtype).eps).any()):
+                break
+        _too_stiff(numbers(t), numbers(h))
+
+    def _try(
+        self, g: Function, step: Step, z: Tensor, slope: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Where a step from ``z [n, D]`` leads, the slope there, and what is to be made of it.
+
+        ``[n, 1]`` each: whether the point is lost, whether the step is accepted, and the factor
+        of the next one.
+        """
+        rtol = max(self.rtol, 10 * torch.finfo(z.dtype).eps)
+        image, slopes = take(self.tableau, g, step, z, slope)
+        slopes.append(g(step.t + step.h, image, step.rows))
+        error = (step.h * weighted(self.tableau.error, slopes)).abs()
+        allowed = rtol * (1 + torch.maximum(z.abs(), image.abs()))
+        # Where the field bends within a step, those orders can agree by chance.
+        bend = (step.h * weighted(self.tableau.bend, slopes)).abs()
+        ratio = (torch.maximum(error, BEND * bend) / allowed).amax(-1, keepdim=True)
+        # Points that are not finite go to the end at once: the flow says what is wrong.
+        lost = ~slope.isfinite().all(-1, keepdim=True)
+        factor = SAFETY * ratio.clamp_min(1e-10) ** (-1 / self.tableau.order)
+        factor = factor.nan_to_num(SHRINK, SHRINK).clamp(SHRINK, GROW)
+        return image, slopes[-1], lost, (ratio <= 1) | lost, factor
+
+
+def _too_stiff(t: Tensor, h: Tensor) -> NoReturn:
+    """Say at which of the times ``t`` steps of length ``h`` are too short."""
+    t, h = t.flatten(), h.abs().flatten()
+    raise FloatingPointError(
+        f"the vector field is too stiff at t = {float(t[h.argmin()]):.3g}: the ODE needs "
+        f"steps of {float(h.min()):.1g}, or more than {MAX_ROUNDS} of them"
+    )
 
 
 @dataclass(frozen=True)

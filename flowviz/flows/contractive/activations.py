@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowviz.flows.numerics.precision import uncast_backward
+from flowviz.flows.numerics.transforms import transformed
+
 SWISH_SLOPE = 1.0998394
 """sup f′ of f(x) = x σ(x), rounded up; inf f′ = 1 − sup f′, as f′(x) + f′(−x) = 1."""
 
@@ -26,7 +29,8 @@ class LipSwish(nn.Module):
 
     def forward(self, x: Tensor, raw_beta: Tensor) -> tuple[Tensor, Tensor]:
         """φ(x) and φ′(x), of x's shape."""
-        return _LipSwish.apply(x, F.softplus(raw_beta))
+        beta = F.softplus(raw_beta)
+        return _lipswish(x, beta) if transformed() else _LipSwish.apply(x, beta)
 
 
 class Sin(nn.Module):
@@ -68,6 +72,7 @@ class _LipSwish(torch.autograd.Function):
         return value, slope
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, value_gradient: Tensor, slope_gradient: Tensor) -> tuple[Tensor, ...]:
         x, beta, value, slope = ctx.saved_tensors
         if torch.is_grad_enabled():

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from flowviz.flows.contractive.network import ContractiveNetwork
+from flowviz.flows.numerics.precision import uncast_backward
+from flowviz.flows.numerics.transforms import numbers, transformed
 
 FIRST_LOOK, BETWEEN_LOOKS = 8, 4
 """After how many evaluations to look whether they suffice, where a look waits for a device."""
@@ -27,7 +29,8 @@ def fixed_point(
     is tried first, which doubles the digits near the solution. Where it does not shorten F by L,
     the Banach step is taken instead; where that does not either, F is nothing but rounding.
 
-    Gradients come from the implicit function theorem, to every order.
+    Gradients come from the implicit function theorem, to every order (within a transform of
+    ``torch.func`` to the third).
 
     Args:
         network: g.
@@ -35,7 +38,17 @@ def fixed_point(
         context: ``[..., C]`` or None.
         tensors: of the network.
     """
-    return _FixedPoint.apply(network, image, context, *tensors)
+    if not transformed():
+        return _FixedPoint.apply(network, image, context, *tensors)
+    with torch.no_grad():
+        z = _solve(network, image, context, tensors)
+    z = z.detach()
+    # As in root.implicit: steps of Newton's method, which give z its derivatives, to the third.
+    for _ in range(2):
+        g = network(z, context, tensors)
+        step = solve_identity_plus(g.jacobian(), image - z - g.value)
+        z = z + (step - step.detach())
+    return z
 
 
 class _FixedPoint(torch.autograd.Function):
@@ -55,6 +68,7 @@ class _FixedPoint(torch.autograd.Function):
         return z
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         z, *inputs = ctx.saved_tensors
         again = torch.is_grad_enabled()
@@ -121,6 +135,6 @@ def _solve(
         look = z.device.type == "cpu" or (
             evaluation >= FIRST_LOOK and (evaluation - FIRST_LOOK) % BETWEEN_LOOKS == 0
         )
-        if z.is_meta or (look and not bool(active.any())):
+        if z.is_meta or (look and not bool(numbers(active).any())):
             break
     return z

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from flowviz import arguments
+from flowviz.flows.numerics.precision import uncast_backward
+from flowviz.flows.numerics.transforms import transformed
 
 EXCESS = 2.0**-6
 """The most by which :func:`norm_bound` can exceed the norm, relative to it."""
@@ -81,6 +83,8 @@ def norm_bound(weight: Tensor) -> Tensor:
     the weights alone: no buffers that could be stale.
     """
     squarings = math.ceil(math.log2(max(1.0, math.log(min(weight.shape)) / (2 * EXCESS))))
+    if transformed():
+        return _squared(weight, squarings)[0]
     return _SchattenNorm.apply(weight, squarings)
 
 
@@ -105,6 +109,7 @@ class _SchattenNorm(torch.autograd.Function):
         return norm
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         weight, norm = ctx.saved_tensors
         powers = ctx.powers

@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 
 from flowviz import arguments
 from flowviz.flows.contractive.network import Linearised
-from flowviz.flows.numerics.noise import NOISES, Noise, probe
+from flowviz.flows.numerics.noise import NOISES, Noise, drawn, probe
+from flowviz.flows.numerics.transforms import transformed
 
 
 class LogDeterminant:
@@ -128,6 +129,8 @@ class RussianRoulette(LogDeterminant):
                 neumann = neumann + weight * u
                 u = times_J(u)
                 total = total + weight / k * (v * u).sum(-1)
+        # A transform of torch.func differentiates them, whatever no_grad says.
+        total, neumann = total.detach(), neumann.detach()
         return _with_gradient_of(total, lambda: (v * g.products(1)(neumann)).sum(-1))
 
     def reaches(self, k: int) -> float:
@@ -137,7 +140,8 @@ class RussianRoulette(LogDeterminant):
     def _number_of_terms(self, generator: Generator | None) -> int:
         # On the generator's own device, the CPU for torch's own: no waiting for another one.
         device = "cpu" if generator is None else generator.device
-        return int(torch.empty((), device=device).geometric_(self.stop, generator=generator))
+        number = torch.empty((), device=device)
+        return int(drawn(lambda: number.geometric_(self.stop, generator=generator)))
 
 
 def log_det_of_identity_plus(J: Tensor) -> Tensor:
@@ -153,7 +157,7 @@ def log_det_of_identity_plus(J: Tensor) -> Tensor:
 
 def _with_gradient_of(value: Tensor, surrogate: Callable[[], Tensor]) -> Tensor:
     """``value`` as it is, with the gradient of ``surrogate``, whose value does not count."""
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() and not transformed():
         return value
     other = surrogate()
     return value + (other - other.detach())

@@ -77,7 +77,8 @@ class ContractiveResidual(Bijection):
             TypeError, ValueError: ``z`` is no such points, of which there must be one at least.
         """
         arguments.array("z", z, "[N, D]")
-        J = self.network(z, self._checked(z, context), self.network.tensors()).jacobian()
+        z, context = self._checked(z, context)
+        J = self.network(z, context, self.network.tensors()).jacobian()
         measured = float(torch.linalg.svdvals(J)[..., 0].max())
         return Lipschitz(self.network.lipschitz, self.network.certificate(), measured)
 
@@ -89,7 +90,7 @@ class ContractiveResidual(Bijection):
 
         ‖z_k − z‖ ≤ Lᵏ/(1 − L) ‖z_0 − z_1‖, with L of :meth:`ContractiveNetwork.certificate`.
         """
-        context = self._checked(image, context)
+        image, context = self._checked(image, context)
         tensors, L = self.network.tensors(), self.network.certificate()
         z = image
         following = image - self.network(z, context, tensors).value
@@ -113,7 +114,8 @@ class ContractiveResidual(Bijection):
             ValueError: ``draws`` is no whole number ≥ 1.
         """
         arguments.whole("draws", draws, 1)
-        g = self.network(z, self._checked(z, context), self.network.tensors())
+        z, context = self._checked(z, context)
+        g = self.network(z, context, self.network.tensors())
         return torch.stack([self.log_determinant(g, generator) for _ in range(draws)])
 
     def _forward(self, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:

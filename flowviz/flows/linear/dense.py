@@ -9,6 +9,8 @@ from torch import Generator, Tensor, nn
 
 from flowviz import arguments
 from flowviz.flows.bijection import Bijection
+from flowviz.flows.numerics.precision import uncast_backward
+from flowviz.flows.numerics.transforms import numbers, transformed
 
 
 class Dense(Bijection):
@@ -47,7 +49,7 @@ class Dense(Bijection):
         return self._regular(super().inverse(z, context))
 
     def defect(self) -> str | None:
-        if not _inverse_and_log_determinant(self.matrix())[1].isnan():
+        if not numbers(_inverse_and_log_determinant(self.matrix())[1]).isnan().any():
             return None
         return (
             f"the {self.dim} × {self.dim} matrix of a dense linear layer is singular: "
@@ -65,15 +67,24 @@ class Dense(Bijection):
 
     def _regular(self, result: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """``result``, unless the matrix is singular."""
-        if not result[1].is_meta and bool(result[1].isnan().any()) and (defect := self.defect()):
+        logs = numbers(result[1])
+        if not logs.is_meta and bool(logs.isnan().any()) and (defect := self.defect()):
             raise FloatingPointError(defect)
         return result
 
 
 def _inverse_and_log_determinant(W: Tensor) -> tuple[Tensor, Tensor]:
     """W⁻¹ and log|det W|; NaN when W is singular, which a flow sees without a look at W."""
-    inverse, logabsdet = _Inverse.apply(W)
+    inverse, logabsdet = _factored(W) if transformed() else _Inverse.apply(W)
     return inverse, logabsdet
+
+
+def _factored(W: Tensor) -> tuple[Tensor, Tensor]:
+    LU, pivots, _ = torch.linalg.lu_factor_ex(W)
+    eye = torch.eye(len(W), dtype=W.dtype, device=W.device)
+    inverse = torch.linalg.lu_solve(LU, pivots, eye)
+    logabsdet = LU.diagonal().abs().log().sum()
+    return inverse, logabsdet.masked_fill(logabsdet == -torch.inf, torch.nan)
 
 
 class _Inverse(torch.autograd.Function):
@@ -84,14 +95,12 @@ class _Inverse(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, W: Tensor) -> tuple[Tensor, Tensor]:
-        LU, pivots, _ = torch.linalg.lu_factor_ex(W)
-        eye = torch.eye(len(W), dtype=W.dtype, device=W.device)
-        inverse = torch.linalg.lu_solve(LU, pivots, eye)
+        inverse, logabsdet = _factored(W)
         ctx.save_for_backward(inverse)
-        logabsdet = LU.diagonal().abs().log().sum()
-        return inverse, logabsdet.masked_fill(logabsdet == -torch.inf, torch.nan)
+        return inverse, logabsdet
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, d_inverse: Tensor, d_logabsdet: Tensor) -> Tensor:
         (inverse,) = ctx.saved_tensors
         return (d_logabsdet * inverse - inverse @ d_inverse.mT @ inverse).mT

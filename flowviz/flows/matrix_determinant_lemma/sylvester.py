@@ -11,6 +11,7 @@ from flowviz import arguments
 from flowviz.flows.bijection import Bijection
 from flowviz.flows.matrix_determinant_lemma import planar
 from flowviz.flows.numerics.householder import householder
+from flowviz.flows.numerics.precision import uncast_backward
 from flowviz.flows.numerics.root import newton
 
 # |r_ii r̃_ii| < 1 − MIN_SLOPE, so that the inverse keeps its digits.
@@ -133,8 +134,16 @@ class _Root(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(output, inputs[1])
+        ctx.save_for_forward(output, inputs[1])
 
     @staticmethod
+    def jvp(ctx: Any, t_tangent: Tensor, slope_tangent: Tensor) -> Tensor:
+        a, slope = ctx.saved_tensors
+        bump = torch.tanh(a)
+        return (t_tangent - bump * slope_tangent) / planar._derivative(bump, slope)
+
+    @staticmethod
+    @uncast_backward
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         a, slope = ctx.saved_tensors
         bump = torch.tanh(a)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from flowviz.flows.linear.diagonal import Diagonal
+from flowviz.flows.numerics.transforms import transformed
 
 MIN_STD = 1e-3
 
@@ -16,7 +17,7 @@ class ActNorm(Diagonal):
     The first batch that passes in training mode, in whichever direction, leaves that direction
     with mean 0 and variance 1 in every coordinate; from then on s and b are ordinary parameters.
     A batch of fewer than two points, or with a value that is not finite, cannot set them and
-    passes unchanged.
+    passes unchanged; so does one within a transform of ``torch.func``, which sets nothing.
     """
 
     initialised: Tensor
@@ -43,7 +44,7 @@ class ActNorm(Diagonal):
     def _first_statistics(self, z: Tensor) -> tuple[Tensor, Tensor] | None:
         """Mean and standard deviation ``[D]`` of the batch that initialises, else None."""
         rows = z.reshape(-1, self.dim)
-        if not self.training or len(rows) < 2 or z.is_meta or self.initialised:
+        if not self.training or len(rows) < 2 or z.is_meta or transformed() or self.initialised:
             return None
         if not rows.isfinite().all():
             return None

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from flowviz.flows.linear.diagonal import Diagonal
+from flowviz.flows.numerics.transforms import transformed
 
 EPSILON = 1e-5
 MOMENTUM = 0.1
@@ -30,6 +31,10 @@ class BatchNorm(Diagonal):
     trained by samples of its own (reverse KL) keeps the statistics that it has: 0 and 1 at first.
     A batch of fewer than two points has no variance and is treated as in evaluation; one with a
     value that is not finite leaves the running statistics as they are.
+
+    Raises:
+        RuntimeError: by ``inverse`` of a batch in training mode, within ``torch.func``:
+            the running statistics cannot move there.
     """
 
     running_mean: Tensor
@@ -56,6 +61,11 @@ class BatchNorm(Diagonal):
         rows = z.reshape(-1, self.dim)
         if not self.training or len(rows) < 2:
             return self.running_mean, self.running_var
+        if transformed():
+            raise RuntimeError(
+                "batch normalisation moves its running statistics with every batch of data in "
+                "training mode, and nothing moves within torch.func: call .eval() on the flow first"
+            )
         variance, mean = torch.var_mean(rows, 0, correction=0)
         with torch.no_grad():
             unbiased = variance * (len(rows) / (len(rows) - 1))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from flowviz.flows.numerics.transforms import numbers, transformed
+
 Increasing = Callable[[Tensor], tuple[Tensor, Tensor]]
 """x ↦ (f(x), f′(x)), elementwise, f increasing."""
 
@@ -42,6 +44,7 @@ def newton(function: Increasing, value: Tensor, start: Tensor, iterations: int) 
     with torch.no_grad():
         for _ in range(iterations - 2):
             x = step(x)
+    x = x.detach()
     return step(step(x))
 
 
@@ -66,7 +69,8 @@ def bracketed(function: Increasing, value: Tensor, start: Tensor | None = None) 
     """
     with torch.no_grad():
         x = _solve(function, value.detach(), (value if start is None else start).detach())
-    return implicit(function, value, x)
+    # A transform of torch.func differentiates what f closes over, whatever no_grad says.
+    return implicit(function, value, x.detach())
 
 
 def implicit(function: Increasing, value: Tensor, root: Tensor) -> Tensor:
@@ -80,7 +84,7 @@ def implicit(function: Increasing, value: Tensor, root: Tensor) -> Tensor:
         value: ``[...]``.
         root: ``[...]``, detached.
     """
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() and not transformed():
         return root
     x = root
     for _ in range(2):
@@ -133,7 +137,7 @@ def _solve(function: Increasing, value: Tensor, start: Tensor) -> Tensor:
         moved = (target - x).abs()
         x = target
         # Two points a rounding apart may change places for ever: those are still.
-        if not bool(((moved > spacing * (1 + x.abs())) & wanted & ~still).any()):
+        if not bool(numbers((moved > spacing * (1 + x.abs())) & wanted & ~still).any()):
             break
     return torch.where(wanted, x, torch.nan)
 
@@ -147,16 +151,17 @@ def _bracket(
     for _ in range(MAX_ITERATIONS):
         too_high = wanted & ~(function(low)[0] <= value)
         too_low = wanted & ~(function(high)[0] >= value)
-        if not bool((too_high | too_low).any()):
+        if not bool(numbers(too_high | too_low).any()):
             return low, high
         width = 2 * width
         low, high = (
             torch.where(too_high, low - width, torch.where(too_low, high, low)),
             torch.where(too_low, high + width, torch.where(too_high, low, high)),
         )
-        if not bool(width.isfinite().all()):
+        if not bool(numbers(width).isfinite().all()):
             break
-    row = int((too_high | too_low).flatten().nonzero()[0])
+    lost, value = numbers(too_high | too_low), numbers(value)
+    row = int(lost.flatten().nonzero()[0])
     raise FloatingPointError(
         f"no bracket holds the root of value {float(value.flatten()[row]):g} in "
         + str(value.dtype).removeprefix("torch.")

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
+from flowviz.flows.numerics.transforms import transformed
 from flowviz.flows.recording.descent import Descent, record_descent
 from flowviz.flows.recording.recording import Recording, play, record
 
@@ -34,8 +34,8 @@ class Player:
     A pass is played where one alike was recorded: of the same method, shapes, dtypes and
     training flags, with gradients to the same tensors or without. Parameters and buffers are read
     anew each time, and may change in between. Everything else is computed as ever: passes under a
-    transform of ``torch.func``, in forward mode or under autocast, those on other devices than a
-    CPU or an NVIDIA GPU, and those whose operations depend on the data (a root found to a
+    transform of ``torch.func`` or in forward mode, those on other devices than a CPU or an NVIDIA
+    GPU, and those whose operations depend on the data (a root found to a
     tolerance) or draw random numbers.
 
     Args:
@@ -150,9 +150,7 @@ class Player:
         return (
             z.device.type in ("cpu", "cuda")
             and threading.get_ident() == self._thread
-            and torch._C._functorch.peek_interpreter_stack() is None
-            and forward_ad._current_level < 0
-            and not torch.is_autocast_enabled(z.device.type)
+            and not transformed()
         )
 
     @contextmanager

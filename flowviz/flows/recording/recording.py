@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from flowviz.flows.numerics.precision import uncast_backward
 from flowviz.flows.recording.captured import Captured, Program, capturable
 from flowviz.flows.recording.tape import (
     Name,
@@ -172,6 +173,7 @@ class _Seed(Function):
         return ends[0].new_zeros(())
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, _: Tensor) -> tuple[Tensor | None, ...]:
         return (None, *ctx.upstream)
 
@@ -197,6 +199,7 @@ class _Play(Function):
         return outputs
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         recording = ctx.recording
         count = len(recording.has_gradient)

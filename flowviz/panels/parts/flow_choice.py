@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,16 +50,11 @@ FLOW_SETTINGS = ("flow", "layers", "hidden", "bins", "spread", "seed")
 """The settings after whose change a new flow is made."""
 
 
-_MAKING = threading.Lock()
-"""A start is drawn from torch's one generator: two threads at once would share its numbers."""
-
-
 def make_flow(settings: Any) -> Flow:
     """The untrained flow that the settings name, in evaluation mode, on the device in use."""
-    with _MAKING:
-        flow = catalog.make(
-            settings.flow, layers=settings.layers, seed=settings.seed, **_options(settings)
-        )
+    flow = catalog.make(
+        settings.flow, layers=settings.layers, seed=settings.seed, **_options(settings)
+    )
     for parameter in flow.parameters():
         parameter.data.mul_(settings.spread)
     noise = Generator(device=device()).manual_seed(settings.seed)

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from flowviz import arguments
 from flowviz.flows.autoregressive.transformers.transformer import Transformer
 from flowviz.flows.numerics.mlp import start_small
+from flowviz.flows.numerics.precision import uncast_backward
 from flowviz.flows.numerics.quadrature import gauss_legendre, inverse_of_integral
+from flowviz.flows.numerics.transforms import transformed
 
 LOG_SLOPE_BOUND = 5.0
 # On the rows of the three layers: the quadrature then holds for parameters of any size.
@@ -112,7 +114,9 @@ class MonotoneIntegral(Transformer):
     ) -> tuple[Tensor, Tensor]:
         """τ(z) and log g(z), ``[...]`` each."""
         settings, points = (nodes, self.bound), z.reshape(-1)
-        if len(points) <= CHUNK:
+        if transformed():
+            area, log_slope = _evaluate(settings, points, c, *weights)[:2]
+        elif len(points) <= CHUNK:
             area, log_slope = _Integral.apply(settings, points, c, *weights)
         else:
             parts = zip(points.split(CHUNK), c.split(CHUNK, 1), strict=True)
@@ -168,6 +172,7 @@ class _Integral(torch.autograd.Function):
         return area, log_slope
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, d_area: Tensor, d_log: Tensor) -> tuple[Tensor | None, ...]:
         (z, c, time, W, b, v, d), states = ctx.saved_tensors[:7], ctx.saved_tensors[7:]
         if torch.is_grad_enabled():

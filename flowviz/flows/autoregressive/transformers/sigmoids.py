@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from flowviz import arguments
 from flowviz.flows.autoregressive.transformers.transformer import Transformer
+from flowviz.flows.numerics.precision import uncast_backward
 from flowviz.flows.numerics.root import bracketed
+from flowviz.flows.numerics.transforms import transformed
 
 MIN_SLOPE = 1e-3
 LOG_SLOPE_BOUND = 5.0
@@ -115,7 +117,8 @@ def sigmoid_combination(
         log_slope: ``[K, ...]``, log a.
         b: ``[K, ...]``.
     """
-    return cast("tuple[Tensor, Tensor]", _Combination.apply(z, logits, log_slope, b))
+    combination = _combination if transformed() else _Combination.apply
+    return cast("tuple[Tensor, Tensor]", combination(z, logits, log_slope, b))
 
 
 def invert_combination(
@@ -179,6 +182,7 @@ class _Combination(torch.autograd.Function):
         return image, torch.log(slope)
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors[:4]
         if torch.is_grad_enabled():

@@ -12,6 +12,9 @@ from torch.autograd import Function
 
 from flowviz import arguments
 from flowviz.flows.autoregressive.transformers.transformer import Transformer
+from flowviz.flows.numerics.precision import uncast_backward
+from flowviz.flows.numerics.root import implicit
+from flowviz.flows.numerics.transforms import transformed
 
 MIN_FRACTION = 1e-3
 MIN_SLOPE = 1e-3
@@ -48,10 +51,10 @@ class Spline(Transformer):
         self.bound = arguments.positive("bound", bound)
 
     def forward(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        return _Apply.apply(z, h, self, False)
+        return (_apply if transformed() else _Apply.apply)(z, h, self, False)
 
     def inverse(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        return _Apply.apply(z, h, self, True)
+        return (_apply if transformed() else _Apply.apply)(z, h, self, True)
 
     def knots(self, h: Tensor) -> Tensor:
         """``[..., Q, K+1]``: the knots' x, their y, and the slopes there where they have one."""
@@ -95,6 +98,28 @@ class Spline(Transformer):
         raise NotImplementedError
 
 
+def _apply(z: Tensor, h: Tensor, spline: Spline, inverse: bool) -> tuple[Tensor, Tensor]:
+    """:class:`_Apply` in plain operations."""
+    B = spline.bound
+    clamped = z.clamp(-B, B)
+    inside = clamped == z
+    knots, _ = spline._knots(_rows(h))
+    index = _search(knots[1 if inverse else 0].detach(), clamped.detach())
+    piece = spline._piece(_gather(knots, index))
+
+    def function(x: Tensor) -> tuple[Tensor, Tensor]:
+        terms = spline._terms(x, piece)
+        return spline._image(piece, terms), terms[0]
+
+    if inverse:
+        image = implicit(function, clamped, spline._root(clamped, piece).detach())
+        log_derivative = -torch.log(function(image)[1])
+    else:
+        image, slope = function(clamped)
+        log_derivative = torch.log(slope)
+    return torch.where(inside, image, z), torch.where(inside, log_derivative, 0)
+
+
 class _Apply(Function):
     """A spline or its inverse, with log|derivative|.
 
@@ -123,6 +148,7 @@ class _Apply(Function):
         return image, log_derivative
 
     @staticmethod
+    @uncast_backward
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         spline, (n, m) = ctx.spline, ctx.sizes
         point, h, inside, index, *saved = ctx.saved_tensors
@@ -152,8 +178,11 @@ def _rows(h: Tensor) -> Tensor:
 
 def _search(positions: Tensor, z: Tensor) -> Tensor:
     """``[2, ...]``: k with positions_k ≤ z < positions_{k+1}, and k + 1. The last holds z = B."""
-    inner = positions[1:-1].movedim(0, -1).contiguous()
-    k = torch.searchsorted(inner, z.unsqueeze(-1).contiguous(), right=True).squeeze(-1)
+    if transformed():
+        k = (positions[1:-1] <= z).sum(0)
+    else:
+        inner = positions[1:-1].movedim(0, -1).contiguous()
+        k = torch.searchsorted(inner, z.unsqueeze(-1).contiguous(), right=True).squeeze(-1)
     return torch.stack([k, k + 1])
 
 
