@@ -10,12 +10,13 @@
 from flowviz.training.adam import Adam
 from flowviz.training.adversarial import Adversarial, Discriminator
 from flowviz.training.average import MovingAverage
+from flowviz.training.data import Data, Sampler
 from flowviz.training.flow_matching import flow_matching
 from flowviz.training.objective import (
     Density,
+    Loss,
     MaximumLikelihood,
     Objective,
-    Sampler,
     maximum_likelihood,
     variational,
 )
@@ -24,8 +25,10 @@ from flowviz.training.trainer import Optimizer, Snapshot, Trainer
 __all__ = [
     "Adam",
     "Adversarial",
+    "Data",
     "Density",
     "Discriminator",
+    "Loss",
     "MaximumLikelihood",
     "MovingAverage",
     "Objective",
