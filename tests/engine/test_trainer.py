@@ -254,9 +254,8 @@ def test_rollback_wherever_the_trainer_went(
     run = Trainer(flow, Spoilt(5 + later), learning_rate=1e-2, average=4)
     states = [state(flow) for _ in run.run(4)]
     run = changed(run)
-    for snapshot in run.run(later + 1):
-        states.append(state(run.flow))
-    assert snapshot.failure is not None and len(states) == 5 + later
+    states += [state(run.flow) for _ in run.run(later + 1)]
+    assert run.failure is not None and len(states) == 5 + later
     # Before the last update: the weights of which the loss is known to be good.
     *_, good, bad, found = states
     for name, value in found.items():
