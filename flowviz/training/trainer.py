@@ -287,6 +287,7 @@ class Trainer:
             "optimizer": optimizer.state_dict(),
             "objective": _state_of(self.objective),
             "generator": self.generator.get_state(),
+            "passes": [player.passes() for player in self._players],
             "steps": self.steps,
             "first": self._first,
         }
@@ -323,6 +324,8 @@ class Trainer:
         _copy(state["own"], self._own)
         self._good = state["good"]
         self.generator.set_state(state["generator"])
+        for player, passes in zip(self._players, state["passes"], strict=True):
+            player.resume(passes)
         self.steps, self._first = state["steps"], state["first"]
         self.failure = None
 
@@ -438,7 +441,18 @@ STANDARDISE = (
 )
 """What to do with data that lie far from a flow."""
 
-_STATE = ("flow", "own", "good", "average", "optimizer", "objective", "generator", "steps", "first")
+_STATE = (
+    "flow",
+    "own",
+    "good",
+    "average",
+    "optimizer",
+    "objective",
+    "generator",
+    "passes",
+    "steps",
+    "first",
+)
 
 
 def _beyond(watches: list[Watch]) -> str:
