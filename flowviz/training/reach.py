@@ -1,4 +1,4 @@
-"""Which data a flow can learn from: what lies beyond its splines' box has no part in training."""
+"""Which data a flow can learn from: not those beyond its splines' box, nor far from its base."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from torch import Tensor
 from flowviz.flows.autoregressive.transformers.spline import Spline
 from flowviz.flows.bijection import Bijection
 from flowviz.flows.flow import Flow
+from flowviz.flows.normalisation import BatchNorm
 from flowviz.flows.recording import Player
 
 FEW = 0.1
 """So large a share beyond the box is taken for the tails of data that lie where they should."""
+
+
+FAR = 10.0
+"""So far from the base's centre nothing of it reaches. A batch normalisation fetches data from
+there, in training mode alone: such flows are not measured."""
 
 
 class Watch:
@@ -41,10 +47,10 @@ class Watch:
         self._note(run, z, context)
         return None if self._player is None else self._player.descend(run, z, context)
 
-    def beyond(self) -> tuple[float, float]:
-        """The largest share of a batch in any coordinate beyond the splines' box, and its bound."""
-        shares = [_beyond(self.flow, x, context) for x, context in self.seen]
-        return max(shares, default=(0.0, 0.0))
+    def words(self) -> str:
+        """What of the points the flow cannot learn from, or hardly; "" if nothing."""
+        found = (_words(self.flow, x, context) for x, context in self.seen)
+        return next(filter(None, found), "")
 
     def _note(self, run: Any, z: Tensor, context: Tensor | None) -> None:
         inverse = run in (self.flow._inverse_and_log_prob, self.flow.transform._inverse)
@@ -53,14 +59,30 @@ class Watch:
 
 
 @torch.no_grad()
-def _beyond(flow: Flow, x: Tensor, context: Tensor | None) -> tuple[float, float]:
+def _words(flow: Flow, x: Tensor, context: Tensor | None) -> str:
     for layer in reversed(list(flow.transform)):
-        if (bound := _bound(layer)) is not None:
-            outside = (x.abs() > bound).reshape(-1, flow.dim)
-            return float(outside.float().mean(0).max()) if len(outside) else 0.0, bound
+        bound = _bound(layer)
         # The first layers may move the data into the box.
+        if bound is not None and (share := _share(x.abs() > bound)) > FEW:
+            return (
+                f"{share:.0%} of the batch lies, in a coordinate, beyond the box "
+                f"[−{bound:g}, {bound:g}] of the flow's splines: there they are the identity, "
+                "and learn nothing."
+            )
         x, _ = layer._image(x, context if layer.context else None, inverse=True)
-    return 0.0, 0.0
+    if _share(x.abs() > FAR) > 0.5 and not any(isinstance(m, BatchNorm) for m in flow.modules()):
+        distance = float(x.abs().reshape(-1, flow.dim).median(0).values.max())
+        return (
+            f"Half of the batch lies, in a coordinate, {distance:,.0f} or more from the centre of "
+            "the flow's base, whose own scale is about 1: from so far it hardly learns."
+        )
+    return ""
+
+
+def _share(condition: Tensor) -> float:
+    """Of the batch, in the coordinate where it is largest."""
+    rows = condition.reshape(-1, condition.shape[-1])
+    return float(rows.float().mean(0).max()) if len(rows) else 0.0
 
 
 def _bound(layer: Bijection) -> float | None:

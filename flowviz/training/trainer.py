@@ -30,7 +30,7 @@ from flowviz.training.objective import (
     takes_generator,
 )
 from flowviz.training.places import Places, alike
-from flowviz.training.reach import FEW, Watch
+from flowviz.training.reach import Watch
 
 
 class Optimizer(Protocol):
@@ -75,7 +75,8 @@ class Trainer:
     log-determinants included. A loss or a gradient that is not finite ends it: the weights go
     back to the last at which both were finite, and the snapshot's ``failure`` says what happened.
     A first gradient of exactly 0 ends it too, since it would move nothing, and a UserWarning says
-    where a share of the first batch lies beyond the box of the flow's splines.
+    where a share of the first batch lies beyond the box of the flow's splines, or far from its
+    base.
 
     After a few steps the flow's passes are played from a recording wherever they can be, which
     changes the time they take and no number (:class:`~flowviz.flows.recording.Player`).
@@ -233,7 +234,7 @@ class Trainer:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             what = "loss" if not math.isfinite(loss) else "gradient"
             return self._fail(f"the {what} is not finite", started, loss, norm)
-        beyond = _beyond(watches)
+        beyond = next(filter(None, (watch.words() for watch in watches)), "")
         if first and norm == 0:
             return self._fail(f"the gradient is exactly 0. {beyond}".rstrip(), started, loss, norm)
         if beyond:
@@ -453,17 +454,6 @@ _STATE = (
     "steps",
     "first",
 )
-
-
-def _beyond(watches: list[Watch]) -> str:
-    """In words, what of the first batch lies beyond the splines' box; "" where it is little."""
-    share, bound = max((watch.beyond() for watch in watches), default=(0.0, 0.0))
-    if share <= FEW:
-        return ""
-    return (
-        f"{share:.0%} of the batch lies, in a coordinate, beyond the box [−{bound:g}, {bound:g}] "
-        "of the flow's splines: there they are the identity, and learn nothing."
-    )
 
 
 def _state_of(objective: Any) -> dict[str, Any] | None:
