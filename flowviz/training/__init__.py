@@ -5,6 +5,9 @@
 >>> trainer = Trainer(flow, maximum_likelihood(target, batch=512), seed=0)
 >>> for snapshot in trainer.run(2000, every=100):
 ...     print(snapshot.step, snapshot.loss, "±", snapshot.standard_error)
+
+Data of your own, ``x [N, D]``, are ``maximum_likelihood(x)``; a density of your own is
+``variational(log_density)``; and any ``loss(flow)`` is an objective.
 """
 
 from flowviz.training.adam import Adam

@@ -84,7 +84,8 @@ class Trainer:
     With an ``average`` the flow to show and to use is :attr:`averaged`: it fits as well as the
     flow that is trained does in twice the steps (:class:`~flowviz.training.MovingAverage`).
 
-    The flow can be moved to another dtype between steps, and the trainer copied and pickled.
+    The flow can be moved to another dtype or device between steps, and the trainer copied and
+    pickled.
     :meth:`state_dict` is what a run needs to go on from a file.
 
     Args:
@@ -210,6 +211,7 @@ class Trainer:
         started = time.perf_counter()
         self.failure = None
         parameters = self.parameters
+        self._follow(parameters[0].device)
         first = self.steps == self._first
         watches = [Watch(flow) for flow in self._flows] if first else []
         self._keep()
@@ -396,6 +398,13 @@ class Trainer:
         """All numbers that a step may change."""
         return [*self._places.tensors(), *self._own]
 
+    def _follow(self, device: torch.device) -> None:
+        """Draw where the flow is, which may have been moved."""
+        old = self.generator
+        if old.device.type != device.type:
+            seed = int(torch.randint(2**62, (), generator=old, device=old.device))
+            self.generator = Generator(device=device).manual_seed(seed)
+
     def _keep(self) -> None:
         """Remember the numbers of before the step."""
         state = self._state()
@@ -437,8 +446,8 @@ class Trainer:
 
 
 STANDARDISE = (
-    "A flow begins at the scale of its base, about −3 to 3: data of another scale are for "
-    "flow.standardised(x), which keeps densities in the units of x."
+    "Data of another scale than the base's, about −3 to 3, are for flow.standardised(x), which "
+    "keeps densities in the units of x."
 )
 """What to do with data that lie far from a flow."""
 
