@@ -204,14 +204,17 @@ def method(name: str, value: Any, wanted: str, takes: Sequence[str], example: st
         got = type(value).__name__
         raise TypeError(f"{name} must have a method {wanted}, as {example} has; got {got}")
     try:
-        inspect.signature(found).bind(*takes)
+        # Not that of what it wraps: a wrapper, of a bound method say, takes what itself says.
+        signature = inspect.signature(found, follow_wrapped=False)
+    except ValueError:
+        return  # Some built-in functions do not say what they take.
+    try:
+        signature.bind(*takes)
     except TypeError:
-        got = f"{type(value).__name__}'s takes {inspect.signature(found)}"
+        got = f"{type(value).__name__}'s takes {signature}"
         raise TypeError(
             f"{name} must have a method {wanted}({', '.join(takes)}), as {example} has; {got}"
         ) from None
-    except ValueError:
-        return  # Some built-in functions do not say what they take.
 
 
 def array(name: str, value: Any, shape: str, least: int = 1) -> Tensor:

@@ -32,7 +32,7 @@ def check_function(submission: object, parameters: str) -> Callable[..., object]
         )
     given = len(parameters.split(","))
     try:
-        signature = inspect.signature(submission)
+        signature = inspect.signature(submission, follow_wrapped=False)
     except (TypeError, ValueError):
         return submission  # some built-in functions have none; calling them tells
     try:

@@ -4,6 +4,12 @@
 >>> flow = catalog.make("real_nvp", dim=2, layers=4, seed=0)
 >>> x = flow.sample(512)          # [512, 2]
 >>> flow.log_prob(x).shape        # [512]
+
+A flow for data of any scale, and its file:
+
+>>> flow = flow.standardised(x)
+>>> save(flow, "mine.safetensors")  # doctest: +SKIP
+>>> flow = load("mine.safetensors")  # doctest: +SKIP
 """
 
 from flowviz.flows import catalog

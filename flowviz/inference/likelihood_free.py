@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from flowviz import arguments
 from flowviz.flows.flow import Flow
+from flowviz.flows.normalisation.standardisation import moments
 from flowviz.objectives import Estimate, forward_kl
 
 
@@ -47,7 +49,8 @@ class NeuralPosterior(nn.Module):
     """q(θ | x), a conditional flow fitted to a simulator's draws by maximum likelihood.
 
     −E_{θ, x}[log q(θ | x)] is least where q is the posterior for every x (Papamakarios & Murray
-    2016; Greenberg, Nonnenmacher & Macke 2019). Both θ and x are standardised by a first batch.
+    2016; Greenberg, Nonnenmacher & Macke 2019). Both θ and x are standardised by a first batch;
+    an observation that never varies in it tells nothing, and is not looked at.
 
     Args:
         flow: over θ, with ``context`` = X.
@@ -56,7 +59,8 @@ class NeuralPosterior(nn.Module):
 
     Raises:
         TypeError: the simulator's draws are not floating-point tensors.
-        ValueError: they are not tables, or the flow's sizes are not those of the simulator.
+        ValueError: they are not tables, the flow's sizes are not those of the simulator, or a
+            parameter never varies: it has no posterior density.
     """
 
     location: Tensor
@@ -79,20 +83,23 @@ class NeuralPosterior(nn.Module):
             )
         self.flow = flow
         self.simulator = simulator
-        for name, values in (("", θ), ("data_", x)):
-            self.register_buffer(f"{name}location", values.mean(0))
-            self.register_buffer(f"{name}scale", values.std(0).clamp_min(1e-6))
+        location, scale = moments("the simulator's θ", θ)
+        if bool((scale == 0).any()):
+            column = int((scale == 0).nonzero()[0]) + 1
+            raise ValueError(
+                f"parameter {column} of the prior is {θ[0, column - 1].item():g} in every draw: "
+                "it has no posterior density; leave it out"
+            )
+        data_location, data_scale = moments("the simulator's x", x)
+        self.register_buffer("location", location)
+        self.register_buffer("scale", scale)
+        self.register_buffer("data_location", data_location)
+        # Over ∞ it is 0, whatever it is in an observation.
+        self.register_buffer("data_scale", torch.where(data_scale > 0, data_scale, torch.inf))
 
-    def objective(self, batch: int = 512) -> Callable[[nn.Module, Generator], Estimate]:
+    def objective(self, batch: int = 512) -> Callable[[Any, Generator], Estimate]:
         """The loss on fresh draws of the simulator, for :class:`flowviz.training.Trainer`."""
-        arguments.whole("batch", batch, 1)
-
-        def loss(_: nn.Module, generator: Generator) -> Estimate:
-            θ, x = self._draw(batch, generator)
-            standard = (θ - self.location) / self.scale
-            return forward_kl(self.flow, standard, self._context(x))
-
-        return loss
+        return _Amortised(arguments.whole("batch", batch, 1))
 
     def log_prob(self, θ: Tensor, x: Tensor) -> Tensor:
         """log q(θ | x), ``[..., P]`` and ``[..., X]`` (or ``[X]``) to ``[...]``.
@@ -143,6 +150,18 @@ class NeuralPosterior(nn.Module):
 
     def _context(self, x: Tensor) -> Tensor:
         return (arguments.wide("x", x, self.flow.context) - self.data_location) / self.data_scale
+
+
+@dataclass(frozen=True)
+class _Amortised:
+    """−E[log q(θ | x)] of a neural posterior, whichever it is given: a copy trains itself."""
+
+    batch: int
+
+    def __call__(self, posterior: Any, generator: Generator) -> Estimate:
+        θ, x = posterior._draw(self.batch, generator)
+        standard = (θ - posterior.location) / posterior.scale
+        return forward_kl(posterior.flow, standard, posterior._context(x))
 
 
 def two_moons_simulator() -> Simulator:

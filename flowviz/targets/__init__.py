@@ -12,6 +12,7 @@ from __future__ import annotations
 from flowviz.targets.catalog import make, names
 from flowviz.targets.formula import FormulaError, from_formula
 from flowviz.targets.points import from_csv, from_points
+from flowviz.targets.table import read_table
 from flowviz.targets.target import Slice, Target
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "from_points",
     "make",
     "names",
+    "read_table",
 ]

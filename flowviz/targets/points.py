@@ -215,7 +215,7 @@ def from_csv(
         ValueError: what ``read_table`` refuses, or fewer than two different points.
         OSError: the file cannot be read.
     """
-    table = read_table(source, columns)
+    table = read_table(source, columns, count=2)
     about = " and ".join(table.labels)
     about += ", each less its mean and over its standard deviation." if standardise else "."
     about = about[0].upper() + about[1:]

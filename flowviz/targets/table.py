@@ -1,4 +1,4 @@
-"""Two columns of numbers from a CSV file or from pasted rows.
+"""Columns of numbers from a CSV file or from pasted rows.
 
 Rows with a missing value are left out and counted; everything else that is no number is refused,
 with its line and its column. Lines and columns are counted from 1 in what is said.
@@ -30,32 +30,41 @@ class Table(NamedTuple):
     """What was read.
 
     Attributes:
-        points: float64 ``[n, 2]``.
-        labels: what the two columns are called.
+        points: float64 ``[n, k]``: the rows that are complete, in the k columns.
+        labels: what the columns are called.
         remarks: sentences on what else was in the table; "" if nothing.
     """
 
     points: np.ndarray
-    labels: tuple[str, str]
+    labels: tuple[str, ...]
     remarks: str
 
 
-def read_table(source: str | bytes | Path, columns: Sequence[str | int] | None = None) -> Table:
-    """Two columns of a table: commas, semicolons, tabs or spaces between the values.
+def read_table(
+    source: str | bytes | Path,
+    columns: Sequence[str | int] | None = None,
+    *,
+    count: int | None = None,
+) -> Table:
+    """The columns of numbers of a table: commas, semicolons, tabs or spaces between the values.
 
     A first row without numbers is the header. With semicolons, tabs or spaces a decimal comma is
     understood. Blank lines are skipped.
+
+    >>> x = torch.from_numpy(read_table("mine.csv").points)  # doctest: +SKIP
 
     Args:
         source: a ``Path``; or the text itself, as bytes or as a string with a line break in it; a
             string of one line is a path. (What a visitor of a page sends is passed as bytes, so
             that it can never name a file.)
-        columns: two names of the header or two numbers counted from 0; the first two columns
-            that hold numbers if left out.
+        columns: names of the header or numbers counted from 0; all columns that hold numbers if
+            left out.
+        count: how many columns are wanted: the first ones that hold numbers, if none are named.
 
     Raises:
         ValueError: a value is not a number (line and column are named), no row is complete, there
-            are not two columns of numbers, no such column, or the text is longer than 64 MiB.
+            are no or too few columns of numbers, no such column, or the text is longer than
+            64 MiB.
         OSError: the file cannot be read.
     """
     lines = _rows(_text(source))
@@ -64,18 +73,24 @@ def read_table(source: str | bytes | Path, columns: Sequence[str | int] | None =
         raise ValueError("the table has a header, but no rows")
     labels = _labels(header, max(len(row) for _, row in lines))
     numeric = [i for i in range(len(labels)) if _mostly_numbers(lines, i)]
-    which = _first_two(numeric, labels) if columns is None else _chosen(columns, header, labels)
+    if columns is None:
+        which = _first(numeric, labels, count)
+    else:
+        which = _chosen(columns, header, labels, count)
     points = [
         [_number(line, cell, labels[i]) for i, cell in zip(which, cells, strict=True)]
         for line, cells in ((line, [_cell(row, i) for i in which]) for line, row in lines)
         if not any(map(_is_missing, cells))
     ]
-    named = labels[which[0]], labels[which[1]]
+    named = tuple(labels[i] for i in which)
     if not points:
-        raise ValueError(f"no row has a value in both {named[0]!r} and {named[1]!r}")
+        *others, last = map(repr, named)
+        both = "both " if len(others) == 1 else ""
+        raise ValueError(f"no row has a value in {both}{' and '.join([*others, last])}")
     remarks = []
-    if columns is None and len(numeric) > 2:
-        remarks.append(f"{len(numeric)} columns hold numbers: the first two are taken.")
+    if columns is None and len(numeric) > len(which):
+        taken = {1: "first is", 2: "first two are"}.get(len(which), f"first {len(which)} are")
+        remarks.append(f"{len(numeric)} columns hold numbers: the {taken} taken.")
     if len(points) < len(lines):
         out = len(lines) - len(points)
         have, were = ("has", "was") if out == 1 else ("have", "were")
@@ -194,23 +209,29 @@ def _mostly_numbers(rows: Rows, i: int) -> bool:
     return 2 * sum(_is_number(_cell(row, i)) for _, row in rows) >= len(rows)
 
 
-def _first_two(numeric: list[int], labels: list[str]) -> tuple[int, int]:
-    if len(numeric) < 2:
-        found = f"only {labels[numeric[0]]!r} does" if numeric else "none does"
+def _first(numeric: list[int], labels: list[str], count: int | None) -> list[int]:
+    least = count or 1
+    if len(numeric) < least:
+        wanted = {1: "a column", 2: "two columns"}.get(least, f"{least} columns")
+        found = " and ".join(repr(labels[i]) for i in numeric)
+        found = f"only {found} {'does' if len(numeric) == 1 else 'do'}" if numeric else "none does"
         raise ValueError(
-            f"two columns must hold numbers, and {found} among {', '.join(map(repr, labels))}; "
+            f"{wanted} must hold numbers, and {found} among {', '.join(map(repr, labels))}; "
             f"values are separated by commas, semicolons, tabs or spaces"
         )
-    return numeric[0], numeric[1]
+    return numeric[:count]
 
 
 def _chosen(
-    columns: Sequence[str | int], header: list[str] | None, labels: list[str]
-) -> tuple[int, int]:
-    if isinstance(columns, str | bytes) or len(columns) != 2:
-        raise ValueError(f"two columns are needed, not {columns!r}")
-    first, second = (_position(column, header, labels) for column in columns)
-    return first, second
+    columns: Sequence[str | int],
+    header: list[str] | None,
+    labels: list[str],
+    count: int | None,
+) -> list[int]:
+    wanted = {None: "names or numbers of columns", 2: "two columns"}.get(count, f"{count} columns")
+    if isinstance(columns, str | bytes) or not 0 < len(columns) == (count or len(columns)):
+        raise ValueError(f"{wanted} are needed, not {columns!r}")
+    return [_position(column, header, labels) for column in columns]
 
 
 def _position(column: str | int, header: list[str] | None, labels: list[str]) -> int:

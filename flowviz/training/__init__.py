@@ -5,17 +5,21 @@
 >>> trainer = Trainer(flow, maximum_likelihood(target, batch=512), seed=0)
 >>> for snapshot in trainer.run(2000, every=100):
 ...     print(snapshot.step, snapshot.loss, "±", snapshot.standard_error)
+
+Data of your own, ``x [N, D]``, are ``maximum_likelihood(x)``; a density of your own is
+``variational(log_density)``; and any ``loss(flow)`` is an objective.
 """
 
 from flowviz.training.adam import Adam
 from flowviz.training.adversarial import Adversarial, Discriminator
 from flowviz.training.average import MovingAverage
+from flowviz.training.data import Data, Sampler
 from flowviz.training.flow_matching import flow_matching
 from flowviz.training.objective import (
     Density,
+    Loss,
     MaximumLikelihood,
     Objective,
-    Sampler,
     maximum_likelihood,
     variational,
 )
@@ -24,8 +28,10 @@ from flowviz.training.trainer import Optimizer, Snapshot, Trainer
 __all__ = [
     "Adam",
     "Adversarial",
+    "Data",
     "Density",
     "Discriminator",
+    "Loss",
     "MaximumLikelihood",
     "MovingAverage",
     "Objective",

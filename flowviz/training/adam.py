@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from flowviz import arguments
+from flowviz.training.places import alike
 
 
 class Adam:
@@ -56,6 +57,45 @@ class Adam:
         # Views do not survive pickling as views.
         self._steps = list(self._counts.unbind())
 
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """What is updated, as the optimisers of torch have it: all in one group."""
+        return [{"params": self.parameters}]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Settings, moments and counts: all that decides about the steps to come.
+
+        The tensors are copies, so that training on does not change them.
+        """
+        return {
+            "learning_rate": self.learning_rate,
+            "betas": list(self.betas),
+            "eps": self.eps,
+            "first": [moment.clone() for moment in self._first],
+            "second": [moment.clone() for moment in self._second],
+            "counts": self._counts.clone(),
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the ``state`` of an Adam over parameters of the same shapes.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            first, second, counts = state["first"], state["second"], state["counts"]
+            rate, betas, eps = state["learning_rate"], tuple(state["betas"]), state["eps"]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no state of an Adam: it lacks {error}") from error
+        shapes = [p.shape for p in self.parameters]
+        if any([m.shape for m in moments] != shapes for moments in (first, second)):
+            raise ValueError("the state is of an Adam over parameters of other shapes")
+        self.learning_rate, self.betas, self.eps = rate, betas, eps
+        for mine, its in zip([*self._first, *self._second], [*first, *second], strict=True):
+            mine.copy_(its)
+        self._counts.copy_(counts)
+
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for parameter in self.parameters:
@@ -65,6 +105,8 @@ class Adam:
     def step(self) -> None:
         """Update every parameter that has a gradient."""
         parameters = list(self.parameters)
+        if not alike(self._first, self.parameters):
+            self._follow()
         first, second, steps = self._first, self._second, self._steps
         gradients = [p.grad for p in parameters if p.grad is not None]
         if len(gradients) == len(parameters):
@@ -93,3 +135,10 @@ class Adam:
             amsgrad=False,
             maximize=False,
         )
+
+    def _follow(self) -> None:
+        """Take the moments to where the parameters have been moved, and to their dtype."""
+        for moments in (self._first, self._second):
+            moments[:] = [m.to(p) for m, p in zip(moments, self.parameters, strict=True)]
+        self._counts = self._counts.to(self.parameters[0].device)
+        self._steps = list(self._counts.unbind())

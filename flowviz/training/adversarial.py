@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -91,6 +92,16 @@ class Adversarial:
             self._optimizer.step()
         y, _ = flow.rsample_and_log_prob(self.batch, generator=generator)
         return self._bound(generator, y)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The discriminator's weights, and the state of what trains them."""
+        weights = self.discriminator.state_dict()
+        return {"discriminator": weights, "optimizer": self._optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self._optimizer.load_state_dict(state["optimizer"])
 
     def _bound(self, generator: Generator, y: Tensor) -> Estimate:
         x = self.sample(self.batch, generator)

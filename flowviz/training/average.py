@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import torch
-from torch import Tensor, nn
 
 from flowviz.flows.flow import Flow
+from flowviz.training.places import Places, alike
 
 START = 9
 """η: until the average is long enough, it is over the last 1/(η + 1) of the steps so far."""
@@ -36,23 +37,24 @@ class MovingAverage:
     def __init__(self, flow: Flow, span: int) -> None:
         self.flow = copy.deepcopy(flow).eval()
         self._span = span
-        self._means, self._copies = _split(self.flow)
-        self._weights, self._others = _split(flow)
+        self._mine, self._its = Places(self.flow), Places(flow)
 
     @torch.no_grad()
     def include(self, step: int) -> None:
         """Take the flow's weights after ``step`` ≥ 0 updates into the average."""
-        torch._foreach_lerp_(self._means, self._weights, rate(step, self._span))
-        if self._others:
-            torch._foreach_copy_(self._copies, self._others)
+        mine, its = self._mine.tensors(), self._its.tensors()
+        if not alike(mine, its):  # the flow was moved
+            self.flow.to(next(t for t in its if t.is_floating_point()))
+            mine = self._mine.tensors()
+        trained = [t.requires_grad for t in its]
+        means, weights = (list(itertools.compress(tensors, trained)) for tensors in (mine, its))
+        torch._foreach_lerp_(means, weights, rate(step, self._span))
+        if not all(trained):
+            other = [not moves for moves in trained]
+            copies, others = (list(itertools.compress(tensors, other)) for tensors in (mine, its))
+            torch._foreach_copy_(copies, others)
 
 
 def rate(step: int, span: int) -> float:
     """a: the share of the weights after ``step`` updates in their average over ``span`` steps."""
     return min(1.0, max(1 / span, (START + 1) / (step + START)))
-
-
-def _split(flow: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """What is trained, and what else a flow consists of."""
-    weights: list[Tensor] = [p for p in flow.parameters() if p.requires_grad]
-    return weights, [*(p for p in flow.parameters() if not p.requires_grad), *flow.buffers()]

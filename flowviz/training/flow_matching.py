@@ -6,57 +6,79 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Generator
 
-from flowviz import arguments
 from flowviz.flows.continuous import Continuous
 from flowviz.flows.flow import Flow
+from flowviz.flows.normalisation import Standardisation
 from flowviz.objectives import Estimate
-from flowviz.training.objective import Objective, Sampler, check_sampler
+from flowviz.training.data import Batches, Data, batches
 
 
-def flow_matching(target: Sampler, batch: int = 512) -> Objective:
-    """E ‖g(t, x_t) − (x − u)‖² / D,  x_t = (1 − t) u + t x  (Lipman et al. 2023).
+@dataclass(frozen=True)
+class FlowMatching:
+    """The regression on velocities, see :func:`flow_matching`."""
 
-    t is uniform on [0, 1], u a draw of the base and x one of the target. The straight path from
-    u to x has the velocity x − u; the best g is its mean over all paths through a point, whose
-    ODE carries the base to the target exactly. One evaluation of g a step, and neither a solve
-    nor a log-determinant.
+    source: Batches
 
-    Args:
-        target: whose density is to be learned.
-        batch: N ≥ 1, how many paths a step draws.
-
-    Returns:
-        An objective for :class:`~flowviz.training.Trainer`; its values are squared speeds and no
-        nats, and do not go to 0. It raises ValueError for a flow that is not one single
-        continuous-time layer, or that takes a context, and for draws of another shape.
-
-    Raises:
-        TypeError: ``target`` has no method ``sample``, or one of other arguments.
-        ValueError: ``batch`` is less than 1.
-    """
-    check_sampler(target)
-    arguments.whole("batch", batch, 1)
-
-    def objective(flow: Flow, generator: Generator) -> Estimate:
-        layers = list(flow.transform)
-        if len(layers) != 1 or not isinstance(layers[0], Continuous):
-            names = ", ".join(layer.describe() for layer in layers)
+    def __call__(self, flow: Flow, generator: Generator) -> Estimate:
+        """A draw of the loss."""
+        continuous, *scales = flow.transform
+        if not isinstance(continuous, Continuous) or not all(
+            isinstance(layer, Standardisation) for layer in scales
+        ):
+            names = ", ".join(layer.describe() for layer in flow.transform)
             raise ValueError(
                 "flow matching needs a flow of one continuous-time layer, such as "
                 f"catalog.make('cnf'); got {names}"
             )
         if flow.context:
-            raise ValueError("flow matching of this target takes a flow without context")
-        like = flow.like
-        u = flow.base.sample(batch, generator)
-        x = target.sample(batch, generator, like.device, like.dtype)
+            raise ValueError("flow matching takes a flow without context")
+        x, context = self.source.draw(flow, generator)
+        if context is not None:
+            raise ValueError("flow matching takes data without context")
+        u = flow.base.sample(len(x), generator)
         if x.shape != u.shape:
-            raise ValueError(f"the target must draw {list(u.shape)}, got {list(x.shape)}")
-        t = torch.rand(batch, 1, generator=generator, device=like.device, dtype=like.dtype)
-        velocity = layers[0].network.velocity(t, torch.lerp(u, x, t))
+            raise ValueError(f"the data must be {list(u.shape)}, got {list(x.shape)}")
+        for layer in scales:
+            x, _ = layer.inverse(x)
+        t = torch.rand(len(x), 1, generator=generator, device=x.device, dtype=x.dtype)
+        velocity = continuous.network.velocity(t, torch.lerp(u, x, t))
         return Estimate.of((velocity - (x - u)).square().mean(-1))
 
-    return objective
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the data."""
+        return self.source.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from that place."""
+        self.source.load_state_dict(state)
+
+
+def flow_matching(data: Data, batch: int | None = None) -> FlowMatching:
+    """E ‖g(t, x_t) − (x − u)‖² / D,  x_t = (1 − t) u + t x  (Lipman et al. 2023).
+
+    t is uniform on [0, 1], u a draw of the base and x one of the data. The straight path from
+    u to x has the velocity x − u; the best g is its mean over all paths through a point, whose
+    ODE carries the base to the data exactly. One evaluation of g a step, and neither a solve
+    nor a log-determinant.
+
+    Args:
+        data: a target, a tensor ``x [N, D]`` or a loader, and
+        batch: how many paths a step draws, as :func:`~flowviz.training.maximum_likelihood` takes
+            them.
+
+    Returns:
+        An objective for :class:`~flowviz.training.Trainer`; its values are squared speeds and no
+        nats, and do not go to 0. It raises ValueError for a flow that is not one single
+        continuous-time layer (standardised or not), or that takes a context, and for data of
+        another shape.
+
+    Raises:
+        TypeError, ValueError: those of ``maximum_likelihood``.
+    """
+    return FlowMatching(batches(data, batch))

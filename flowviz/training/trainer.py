@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -20,11 +22,23 @@ from flowviz.flows.recording import Player
 from flowviz.objectives import Estimate
 from flowviz.training.adam import Adam
 from flowviz.training.average import MovingAverage
-from flowviz.training.objective import MaximumLikelihood, Objective
+from flowviz.training.objective import (
+    Loss,
+    MaximumLikelihood,
+    Objective,
+    checked,
+    takes_generator,
+)
+from flowviz.training.places import Places, alike
+from flowviz.training.reach import Watch
 
 
 class Optimizer(Protocol):
-    """What the trainer needs of an optimiser; those of ``torch.optim`` have it."""
+    """What the trainer needs of an optimiser; those of ``torch.optim`` have it.
+
+    Those have ``param_groups`` too, which say what of the flow is trained; of one that has not,
+    all of the flow is.
+    """
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -60,6 +74,9 @@ class Trainer:
     The run is reproducible: same flow, objective and seed, same weights, the noise in estimated
     log-determinants included. A loss or a gradient that is not finite ends it: the weights go
     back to the last at which both were finite, and the snapshot's ``failure`` says what happened.
+    A first gradient of exactly 0 ends it too, since it would move nothing, and a UserWarning says
+    where a share of the first batch lies beyond the box of the flow's splines, or far from its
+    base.
 
     After a few steps the flow's passes are played from a recording wherever they can be, which
     changes the time they take and no number (:class:`~flowviz.flows.recording.Player`).
@@ -67,12 +84,19 @@ class Trainer:
     With an ``average`` the flow to show and to use is :attr:`averaged`: it fits as well as the
     flow that is trained does in twice the steps (:class:`~flowviz.training.MovingAverage`).
 
+    The flow can be moved to another dtype or device between steps, and the trainer copied and
+    pickled.
+    :meth:`state_dict` is what a run needs to go on from a file.
+
     Args:
         flow: or a module that holds one, such as a VAE; trained in place, in training mode while
             a step runs and in evaluation mode between steps.
-        objective: see :func:`maximum_likelihood` and :func:`variational`.
+        objective: see :func:`maximum_likelihood` and :func:`variational`. Or a function of your
+            own: ``objective(flow, generator)``, whose draws come from the generator, or
+            ``loss(flow)``. It returns an :class:`~flowviz.objectives.Estimate` or a scalar.
         learning_rate: of :class:`~flowviz.training.adam.Adam`.
-        optimizer: another optimiser over the flow's parameters, such as one of ``torch.optim``.
+        optimizer: another optimiser, such as one of ``torch.optim``, over the flow's parameters
+            or some of them: only these are trained, and gradients are theirs.
         max_gradient_norm: longer gradients are shortened to this; ``math.inf`` for none.
         seed: of all draws that the objective makes, a whole number ≥ 0.
         average: over about how many steps the weights are averaged; 0 for not at all.
@@ -80,14 +104,15 @@ class Trainer:
             snapshots count on from there, and the average goes on from those weights.
 
     Raises:
-        ValueError: the flow has nothing to train, or a setting is out of its range.
+        ValueError: the flow has nothing to train, the optimiser has nothing of the flow, or a
+            setting is out of its range.
         TypeError: an argument is of another type.
     """
 
     def __init__(
         self,
         flow: Flow,
-        objective: Objective,
+        objective: Objective | Loss,
         *,
         learning_rate: float = 3e-3,
         optimizer: Optimizer | None = None,
@@ -110,22 +135,52 @@ class Trainer:
         self.flow = flow
         self.objective = objective
         self.max_gradient_norm = max_gradient_norm
-        self.parameters = [p for p in flow.parameters() if p.requires_grad]
-        if not self.parameters:
+        self._places = Places(flow)
+        trainable = [p for p in self._places.parameters() if p.requires_grad]
+        if not trainable:
             raise ValueError("there is nothing to train: the flow has no parameters")
-        self.optimizer = Adam(self.parameters, learning_rate) if optimizer is None else optimizer
+        self.optimizer = Adam(trainable, learning_rate) if optimizer is None else optimizer
+        self._own = self._not_of_the_flow()
         self.generator = Generator(device=self.parameters[0].device).manual_seed(seed)
         self.steps = self._first = steps
         self.failure: str | None = None
         self._modules = list(flow.modules())
         self._noisy = estimated(flow)
-        self._players = [Player(module) for module in flow.modules() if isinstance(module, Flow)]
+        self._flows = [module for module in self._modules if isinstance(module, Flow)]
+        self._players = [Player(module) for module in self._flows]
         # A layer may set parameters and buffers from the batch, so that all of them are kept:
         # as they were before this step, and before the last one that went well.
-        self._state: list[Tensor] = [*flow.parameters(), *flow.buffers()]
-        self._before = [t.detach().clone() for t in self._state]
-        self._good = [t.detach().clone() for t in self._state]
+        self._before = [t.detach().clone() for t in self._state()]
+        self._good = [t.detach().clone() for t in self._state()]
         self._average = MovingAverage(flow, average) if average else None
+
+    @property
+    def objective(self) -> Objective | Loss:
+        """What is minimised; another one can be put in its place."""
+        return self._objective
+
+    @objective.setter
+    def objective(self, objective: Objective | Loss) -> None:
+        self._objective = objective
+        self._takes_generator = takes_generator(objective)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What is trained: what the optimiser has, and of that what wants a gradient.
+
+        Raises:
+            ValueError: the optimiser has nothing of the flow, which may have got other parameters.
+        """
+        flow = self._places.parameters()
+        groups = getattr(self.optimizer, "param_groups", None)
+        if groups is None:
+            return [p for p in flow if p.requires_grad]
+        trained = [p for group in groups for p in group["params"] if p.requires_grad]
+        if {id(p) for p in flow}.isdisjoint(map(id, trained)):
+            raise ValueError(
+                "the optimizer has none of the flow's parameters: make it of flow.parameters()"
+            )
+        return trained
 
     @property
     def averaged(self) -> Flow:
@@ -147,28 +202,33 @@ class Trainer:
             The snapshot after the update, or None where the step was cancelled.
 
         Raises:
-            TypeError: the objective does not return an :class:`Estimate` of scalar tensors.
-            ValueError: its value is no scalar, or does not depend on the flow's parameters.
+            TypeError: the objective returns neither an :class:`Estimate` of scalar tensors nor
+                a scalar tensor.
+            ValueError: its value is no scalar, or does not depend on the parameters trained.
             Exception: whatever the objective raises; the flow is as before the step.
         """
         arguments.function("cancelled", cancelled)
         started = time.perf_counter()
         self.failure = None
-        _copy(self._state, self._before)
+        parameters = self.parameters
+        self._follow(parameters[0].device)
+        first = self.steps == self._first
+        watches = [Watch(flow) for flow in self._flows] if first else []
+        self._keep()
         try:
-            estimate = self._descend(cancelled)
+            estimate = self._descend(cancelled, watches)
             if estimate is None:
                 self._undo()
                 return None
-            norm = self._clip()
+            norm = self._clip(parameters)
             if cancelled():
                 self._undo()
                 return None
         except FloatingPointError as error:
             return self._fail(str(error), started)
         except BaseException as error:
-            finite = all(bool(p.isfinite().all()) for p in self.parameters)
-            if isinstance(error, ValueError) and self.steps > self._first and not finite:
+            finite = all(bool(p.isfinite().all()) for p in parameters)
+            if isinstance(error, ValueError) and not first and not finite:
                 return self._fail(str(error), started)
             self._undo()
             raise
@@ -176,6 +236,11 @@ class Trainer:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             what = "loss" if not math.isfinite(loss) else "gradient"
             return self._fail(f"the {what} is not finite", started, loss, norm)
+        beyond = next(filter(None, (watch.words() for watch in watches)), "")
+        if first and norm == 0:
+            return self._fail(f"the gradient is exactly 0. {beyond}".rstrip(), started, loss, norm)
+        if beyond:
+            warnings.warn(f"{beyond} {STANDARDISE}", stacklevel=2)
         self._good, self._before = self._before, self._good
         if self._average is not None:
             # Before the update: its weights are not known to be good until their loss is.
@@ -204,6 +269,69 @@ class Trainer:
         arguments.function("cancelled", cancelled)
         return self._run(steps, every, cancelled)
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides about the steps to come, to be kept by ``torch.save``.
+
+        A trainer made of the same arguments goes on from it to the bit. It holds copies of the
+        weights, of the average and of the optimiser's and the objective's state where they have
+        a ``state_dict``; tensors and numbers alone, so that ``torch.load`` opens it safely.
+
+        Raises:
+            TypeError: the optimiser has no ``state_dict``.
+        """
+        arguments.method("optimizer", self.optimizer, "state_dict", (), "one of torch.optim")
+        optimizer: Any = self.optimizer
+        average = None if self._average is None else self._average.flow.state_dict()
+        state = {
+            "flow": self.flow.state_dict(),
+            "own": [p.detach() for p in self._own],
+            "good": self._good,
+            "average": average,
+            "optimizer": optimizer.state_dict(),
+            "objective": _state_of(self.objective),
+            "generator": self.generator.get_state(),
+            "passes": [player.passes() for player in self._players],
+            "steps": self.steps,
+            "first": self._first,
+        }
+        return copy.deepcopy(state)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of a trainer of the same flow, objective and optimiser.
+
+        Raises:
+            ValueError: it is none, or one of another flow, average, optimiser or objective.
+        """
+        if not isinstance(state, Mapping) or not {*_STATE} <= {*state}:
+            raise ValueError("this is no state of a trainer: Trainer.state_dict makes one")
+        state = copy.deepcopy(dict(state))
+        mine = self.flow.state_dict()
+        if _shapes(state["flow"]) != _shapes(mine):
+            raise ValueError("the state is of another flow: its weights have other names or shapes")
+        if (state["average"] is None) != (self._average is None):
+            has, had = ("an", "none") if state["average"] is None else ("no", "one")
+            raise ValueError(f"this trainer has {has} average, that of the state had {had}")
+        objective, theirs = self.objective, state["objective"]
+        if (theirs is None) != (_state_of(objective) is None):
+            raise ValueError("the state is of a trainer with another kind of objective")
+        optimizer: Any = self.optimizer
+        arguments.method(
+            "optimizer", optimizer, "load_state_dict", ("state",), "one of torch.optim"
+        )
+        optimizer.load_state_dict(state["optimizer"])
+        if theirs is not None:
+            objective.load_state_dict(theirs)  # type: ignore[union-attr]
+        self.flow.load_state_dict(state["flow"])
+        if self._average is not None:
+            self._average.flow.load_state_dict(state["average"])
+        _copy(state["own"], self._own)
+        self._good = state["good"]
+        self.generator.set_state(state["generator"])
+        for player, passes in zip(self._players, state["passes"], strict=True):
+            player.resume(passes)
+        self.steps, self._first = state["steps"], state["first"]
+        self.failure = None
+
     def _run(self, steps: int, every: int, cancelled: Callable[[], bool]) -> Iterator[Snapshot]:
         started = time.perf_counter()
         for done in range(1, steps + 1):
@@ -215,23 +343,30 @@ class Trainer:
             if snapshot.failure is not None:
                 return
 
-    def _descend(self, cancelled: Callable[[], bool]) -> Estimate | None:
+    def _descend(self, cancelled: Callable[[], bool], watches: list[Watch]) -> Estimate | None:
         """The loss, and its gradient at the parameters; None where that was cancelled."""
-        objective = self.objective
+        objective: Any = self.objective
+        given = (self.flow, self.generator) if self._takes_generator else (self.flow,)
         if isinstance(objective, MaximumLikelihood) and isinstance(self.flow, Flow):
-            self.optimizer.zero_grad()
-            with self._computing():
+            self._zero_grad()
+            with self._computing(watches):
                 return objective.backward(self.flow, self.generator, cancelled)
-        with self._computing():
-            estimate = _checked(objective(self.flow, self.generator))
+        with self._computing(watches):
+            estimate = checked(objective(*given))
         if cancelled():
             return None
-        self.optimizer.zero_grad()
+        self._zero_grad()
         estimate.value.backward()
         return estimate
 
+    def _zero_grad(self) -> None:
+        """Forget the gradients, those that the optimiser does not know of as well."""
+        self.optimizer.zero_grad()
+        for parameter in self._places.parameters():
+            parameter.grad = None
+
     @contextmanager
-    def _computing(self) -> Iterator[None]:
+    def _computing(self, watches: list[Watch]) -> Iterator[None]:
         """In training mode, all noise from our generator, and what is recorded played."""
         generators = [layer.generator for layer in self._noisy]
         self._set_training(True)
@@ -241,6 +376,8 @@ class Trainer:
             with ExitStack() as playing:
                 for player in self._players:
                     playing.enter_context(player)
+                for watch in watches:
+                    playing.enter_context(watch)
                 yield
         finally:
             self._set_training(False)
@@ -252,13 +389,37 @@ class Trainer:
         for module in self._modules:
             object.__setattr__(module, "training", training)
 
+    def _not_of_the_flow(self) -> list[Tensor]:
+        """What the optimiser trains besides: parameters of the objective's own."""
+        of_flow = {id(p) for p in self._places.parameters()}
+        return [p for p in self.parameters if id(p) not in of_flow]
+
+    def _state(self) -> list[Tensor]:
+        """All numbers that a step may change."""
+        return [*self._places.tensors(), *self._own]
+
+    def _follow(self, device: torch.device) -> None:
+        """Draw where the flow is, which may have been moved."""
+        old = self.generator
+        if old.device.type != device.type:
+            seed = int(torch.randint(2**62, (), generator=old, device=old.device))
+            self.generator = Generator(device=device).manual_seed(seed)
+
+    def _keep(self) -> None:
+        """Remember the numbers of before the step."""
+        state = self._state()
+        if alike(state, self._before):
+            _copy(state, self._before)
+        else:  # the flow was moved
+            self._before = [t.detach().clone() for t in state]
+
     def _undo(self) -> None:
         """Put the flow back to where it was before this step."""
-        _copy(self._before, self._state)
+        _copy(self._before, self._state())
 
-    def _clip(self) -> float:
+    def _clip(self, parameters: list[Tensor]) -> float:
         """Shorten the gradient to ``max_gradient_norm``; return its length before."""
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        gradients = [p.grad for p in parameters if p.grad is not None]
         if not gradients:
             raise ValueError("the objective does not depend on the flow's parameters")
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
@@ -271,30 +432,52 @@ class Trainer:
         self, reason: str, started: float, loss: float = math.nan, norm: float = math.nan
     ) -> Snapshot:
         """Put the last good weights back and say what happened."""
-        _copy(self._good, self._state)
-        self.failure = (
-            f"Training stopped at step {self.steps + 1}: {reason}. The weights of the last good "
-            "step are kept. A smaller learning rate or a larger batch often helps."
-        )
+        _copy(self._good, self._state())
+        if self.steps == self._first:
+            kept = "No step was made, and the weights are as they were."
+            # A smaller step cannot help where there was none.
+            advice = f"Look at the data and the objective. {STANDARDISE}"
+        else:
+            kept = "The weights of the last good step are kept."
+            advice = "A smaller learning rate or a larger batch often helps."
+        reason = reason.removesuffix(".")
+        self.failure = f"Training stopped at step {self.steps + 1}: {reason}. {kept} {advice}"
         return Snapshot(self.steps, loss, math.nan, norm, _rate(1, started), self.failure)
+
+
+STANDARDISE = (
+    "Data of another scale than the base's, about −3 to 3, are for flow.standardised(x), which "
+    "keeps densities in the units of x."
+)
+"""What to do with data that lie far from a flow."""
+
+_STATE = (
+    "flow",
+    "own",
+    "good",
+    "average",
+    "optimizer",
+    "objective",
+    "generator",
+    "passes",
+    "steps",
+    "first",
+)
+
+
+def _state_of(objective: Any) -> dict[str, Any] | None:
+    """What the objective keeps between steps; None where it does not say."""
+    return objective.state_dict() if hasattr(objective, "state_dict") else None
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(value, "shape", None) for name, value in state.items()}
 
 
 @torch.no_grad()
 def _copy(source: list[Tensor], target: list[Tensor]) -> None:
-    torch._foreach_copy_(target, source)
-
-
-def _checked(estimate: Estimate) -> Estimate:
-    """What an objective returned, if it is an estimate that can be descended on."""
-    arguments.instance("the objective's result", estimate, Estimate)
-    for name, number in vars(estimate).items():
-        arguments.instance(f"the estimate's {name}", number, Tensor)
-        if number.ndim != 0:
-            got = list(number.shape)
-            raise ValueError(f"the estimate's {name} must be a scalar, got shape {got}")
-    if not estimate.value.requires_grad:
-        raise ValueError("the objective does not depend on the flow's parameters")
-    return estimate
+    if target:
+        torch._foreach_copy_(target, source)
 
 
 def _rate(steps: int, started: float) -> float:

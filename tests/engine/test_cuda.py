@@ -292,3 +292,18 @@ def test_another_thread_goes_on_computing_while_a_graph_is_made() -> None:
         stop.set()
         thread.join()
     assert set(sums) == {64.0}
+
+
+def test_a_trainer_follows_its_flow_to_the_gpu() -> None:
+    flow = small("glow")
+    trainer = Trainer(flow, maximum_likelihood(TARGET, 64), average=4, seed=0)
+    list(trainer.run(3))
+    flow.cuda()
+    assert [snapshot.failure for snapshot in trainer.run(players.WARM_UP + 3)][-1] is None
+    assert trainer.averaged.like.is_cuda
+    good = copy.deepcopy(flow.state_dict())
+    trainer.step()
+    trainer.objective = lambda flow: flow.log_prob(points().cuda()).mean() * torch.nan
+    snapshot = trainer.step()
+    assert snapshot is not None and snapshot.failure is not None
+    assert all(torch.equal(tensor, good[name]) for name, tensor in flow.state_dict().items())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import gc
+import pickle
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +25,7 @@ from flowviz.flows.recording import MOST_KINDS, Player
 from flowviz.flows.recording import player as players
 from flowviz.flows.recording.recording import torchscript_works
 from flowviz.objectives import reverse_kl
-from flowviz.training import Adam, Trainer, maximum_likelihood
+from flowviz.training import Adam, Trainer, maximum_likelihood, variational
 from tests.engine.engine_checks import dims_of
 
 WARM_UP = 2
@@ -702,3 +705,51 @@ print(*[name for name in ("torch._dynamo", "torch._inductor", "sympy") if name i
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+# Players made anew, copied, and resumed
+
+
+def test_players_made_anew_in_each_round_say_once_that_they_record_nothing() -> None:
+    flow = small("real_nvp")
+    x = points(8)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(40):
+            with Player(flow):
+                flow.log_prob_backward(x)
+    (warning,) = said
+    assert "Make one player for the whole loop" in str(warning.message)
+    assert warning.filename == __file__
+
+
+def test_players_that_are_used_well_say_nothing() -> None:
+    flow = small("real_nvp")
+    x = points(8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(30):
+            player = Player(flow)
+            for _ in range(2):
+                with player:
+                    flow.log_prob(x)
+        for _ in range(30):
+            with Player(flow):
+                pass
+        for _ in range(11):
+            with Player(flow):
+                for _ in range(WARM_UP + 1):
+                    flow.log_prob(x)
+
+
+@pytest.mark.parametrize("how", [copy.deepcopy, lambda run: pickle.loads(pickle.dumps(run))])
+@pytest.mark.parametrize("steps", [1, 5])
+def test_a_copied_run_records_where_the_run_did(how: Callable[[Any], Any], steps: int) -> None:
+    """What is played may differ in the last digit from what is computed."""
+    target = targets.make("two_moons")
+    flow = catalog.make("maf", layers=2, seed=0)
+    run = Trainer(flow, variational(target, 32, path_gradient=True))
+    list(run.run(steps))
+    twin = how(run)
+    for a, b in zip(run.run(9), twin.run(9), strict=True):
+        assert (a.loss, a.gradient_norm) == (b.loss, b.gradient_norm)

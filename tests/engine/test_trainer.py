@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
+import pickle
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -207,6 +210,143 @@ def test_nan_in_the_data_is_named() -> None:
     assert same(state(flow), before)
 
 
+class Spoilt:
+    """Maximum likelihood whose ``at``-th loss is NaN."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.calls = at, 0
+
+    def __call__(self, flow: Flow, generator: Generator) -> Estimate:
+        self.calls += 1
+        x = TwoGaussians().sample(32, generator, dtype=flow.like.dtype)
+        estimate = forward_kl(flow, x)
+        value = estimate.value * (torch.nan if self.calls == self.at else 1)
+        return Estimate(value, estimate.standard_error)
+
+
+def as_it_is(run: Trainer) -> Trainer:
+    return run
+
+
+def through_pickle(run: Trainer) -> Trainer:
+    twin: Trainer = pickle.loads(pickle.dumps(run))
+    return twin
+
+
+def moved(run: Trainer) -> Trainer:
+    run.flow.double()
+    return run
+
+
+def moved_twice(run: Trainer) -> Trainer:
+    run.flow.double().float()
+    return run
+
+
+@pytest.mark.parametrize("changed", [as_it_is, copy.deepcopy, through_pickle, moved, moved_twice])
+@pytest.mark.parametrize("later", [0, 1, 3])
+@pytest.mark.parametrize("name", ["real_nvp", "batch_norm"])
+def test_rollback_wherever_the_trainer_went(
+    changed: Callable[[Trainer], Trainer], later: int, name: str
+) -> None:
+    """``later`` good steps follow the change, then one whose loss is NaN."""
+    flow = catalog.make(name, layers=2, seed=0)
+    run = Trainer(flow, Spoilt(5 + later), learning_rate=1e-2, average=4)
+    states = [state(flow) for _ in run.run(4)]
+    run = changed(run)
+    states += [state(run.flow) for _ in run.run(later + 1)]
+    assert run.failure is not None and len(states) == 5 + later
+    # Before the last update: the weights of which the loss is known to be good.
+    *_, good, bad, found = states
+    for name, value in found.items():
+        assert torch.equal(value, good[name].to(value)), name
+    assert not all(torch.equal(found[name], bad[name].to(found[name])) for name in found)
+    run.step()
+    assert run.averaged.like.dtype == run.flow.like.dtype
+
+
+def test_another_optimiser_s_scheduler_wraps_its_step() -> None:
+    flow = catalog.make("real_nvp", layers=2, seed=0)
+    optimizer = torch.optim.Adam(flow.parameters(), 1e-3)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.1)
+    run = Trainer(flow, maximum_likelihood(TwoGaussians(), 64), optimizer=optimizer)
+    for _ in run.run(2):
+        scheduler.step()
+    assert math.isclose(optimizer.param_groups[0]["lr"], 1e-5)
+
+
+def test_methods_behind_a_wrapper() -> None:
+    class Timed(torch.optim.SGD):
+        pass
+
+    class Logged(TwoGaussians):
+        pass
+
+    def through(method: Callable[..., object]) -> Callable[..., object]:
+        @functools.wraps(method)
+        def call(*args: object, **options: object) -> object:
+            return method(*args, **options)
+
+        return call
+
+    flow = catalog.make("real_nvp", layers=2, seed=0)
+    optimizer, target = Timed(flow.parameters(), 1e-2), Logged()
+    # Of the class's function, which names self, and of the bound one.
+    optimizer.step = through(Timed.step).__get__(optimizer)  # type: ignore[method-assign]
+    optimizer.zero_grad = through(optimizer.zero_grad)  # type: ignore[method-assign]
+    target.sample = functools.wraps(Logged.sample)(lambda *args: TwoGaussians().sample(*args))  # type: ignore[method-assign]
+    assert Trainer(flow, maximum_likelihood(target, 32), optimizer=optimizer).step() is not None
+
+
+def test_an_optimiser_over_some_of_the_parameters() -> None:
+    """The same as if the others were frozen: in the gradient, its length, and its clipping."""
+    runs = []
+    for frozen in (False, True):
+        flow = catalog.make("real_nvp", layers=3, seed=0)
+        for layer in flow.bijections[:2]:
+            layer.requires_grad_(not frozen)
+        optimizer = torch.optim.SGD(flow.bijections[2].parameters(), 1e-2)
+        objective = maximum_likelihood(TwoGaussians(), 64)
+        run = Trainer(flow, objective, optimizer=optimizer, max_gradient_norm=0.5)
+        runs.append([snapshot.gradient_norm for snapshot in run.run(8)])
+    assert runs[0] == pytest.approx(runs[1], rel=1e-5)
+    # Those thawed later are trained from then on.
+    optimizer.add_param_group({"params": list(flow.bijections[1].requires_grad_().parameters())})
+    before = torch.nn.utils.parameters_to_vector(flow.bijections[1].parameters())
+    list(run.run(2))
+    after = torch.nn.utils.parameters_to_vector(flow.bijections[1].parameters())
+    assert not torch.equal(before, after)
+
+
+def test_an_optimiser_of_another_flow() -> None:
+    flow = catalog.make("real_nvp", layers=2, seed=0)
+    optimizer = torch.optim.Adam(copy.deepcopy(flow).parameters())
+    with pytest.raises(ValueError, match="none of the flow's parameters"):
+        Trainer(flow, plain, optimizer=optimizer)
+    run = Trainer(flow, plain)
+    flow.load_state_dict(state(flow), assign=True)
+    with pytest.raises(ValueError, match="none of the flow's parameters"):
+        run.step()
+
+
+def test_parameters_of_the_objective_s_own_are_trained_and_rolled_back() -> None:
+    flow = catalog.make("real_nvp", layers=2, seed=0)
+    scale, calls = torch.nn.Parameter(torch.ones(())), count()
+
+    def loss(flow: Flow) -> Tensor:
+        value = -flow.log_prob(torch.ones(4, 2) * scale).mean()
+        return value * (torch.nan if next(calls) == 3 else 1)
+
+    run = Trainer(flow, loss, optimizer=torch.optim.SGD([*flow.parameters(), scale], 1e-2))
+    run.step()
+    first = scale.item()
+    run.step()
+    second = scale.item()
+    assert 1 != first != second
+    snapshot = run.step()
+    assert snapshot is not None and snapshot.failure is not None and scale.item() == first
+
+
 def test_long_gradients_are_shortened() -> None:
     flow = catalog.make("plu", layers=1, seed=0)
 
@@ -322,14 +462,15 @@ def test_runs_are_refused_when_they_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (lambda e: 1.5, "result must be a Estimate, got float"),
-        (lambda e: e.value, "result must be a Estimate, got Tensor"),
+        (lambda e: 1.5, "result must be an Estimate or a scalar tensor, got float"),
+        (lambda e: e.value * torch.ones(2), r"value must be a scalar, got shape \[2\]"),
+        (lambda e: e.value.detach(), "does not depend on the flow"),
         (lambda e: Estimate(e.value * torch.ones(3), e.standard_error), r"scalar, got shape \[3\]"),
         (lambda e: Estimate(1.5, e.standard_error), "value must be a Tensor, got float"),  # type: ignore[arg-type]
         (lambda e: Estimate(e.value, "a"), "standard_error must be a Tensor, got str"),  # type: ignore[arg-type]
         (lambda e: Estimate(e.value.detach(), e.standard_error), "does not depend on the flow"),
     ],
-    ids=["float", "tensor", "vector", "value", "error", "constant"],
+    ids=["float", "tensor", "constant tensor", "vector", "value", "error", "constant"],
 )
 def test_what_an_objective_returns(result: Callable[[Estimate], object], words: str) -> None:
     flow = catalog.make("glow", layers=2, seed=0)
@@ -341,9 +482,11 @@ def test_what_an_objective_returns(result: Callable[[Estimate], object], words: 
 
 
 def test_targets_that_are_none() -> None:
-    for make, method in ((maximum_likelihood, "sample"), (variational, "log_density")):
-        with pytest.raises(TypeError, match=f"target must have a method {method}, .* got str"):
-            make("two_moons")  # type: ignore[operator]
+    words = r"must be a tensor \[N, D\], a DataLoader or a target .* got str"
+    with pytest.raises(TypeError, match=words):
+        maximum_likelihood("two_moons")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"target must have a method log_density, .* got str"):
+        variational("two_moons")  # type: ignore[arg-type]
     normal = torch.distributions.Normal(torch.zeros(2), 1.0)
     words = r"a method sample\(n, generator, device, dtype\), .* Normal's takes \(sample_shape="
     for objective in (maximum_likelihood, flow_matching):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -12,6 +13,7 @@ from flowviz.flows import catalog
 from flowviz.inference import (
     VAE,
     NeuralPosterior,
+    Simulator,
     straight_line_simulator,
     two_moons_simulator,
 )
@@ -171,3 +173,53 @@ def test_bad_input_to_the_neural_posterior() -> None:
     posterior = NeuralPosterior(catalog.make("maf", dim=2, context=2), two_moons_simulator())
     with pytest.raises(ValueError, match="batch must be a whole number ≥ 1"):
         posterior.objective(0)
+
+
+def with_a_constant(value: float) -> Simulator:
+    """θ seen with noise, beside a column that is the same in every draw."""
+
+    def simulate(θ: Tensor, generator: torch.Generator | None) -> Tensor:
+        noise = 0.1 * torch.randn(θ.shape, generator=generator)
+        return torch.cat([θ + noise, torch.full((len(θ), 1), value)], 1)
+
+    def prior(n: int, generator: torch.Generator | None) -> Tensor:
+        return torch.randn(n, 2, generator=generator)
+
+    return Simulator(prior, simulate, "a column that never varies")
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, 1234.567])
+def test_an_observation_that_never_varies_tells_nothing(value: float) -> None:
+    flow = catalog.make("maf", dim=2, context=3, hidden=(16,), seed=0)
+    posterior = NeuralPosterior(flow, with_a_constant(value), torch.Generator().manual_seed(0))
+    trainer = Trainer(posterior, posterior.objective(128))
+    assert all(snapshot.failure is None for snapshot in trainer.run(30))
+    θ = torch.randn(8, 2)
+    expected = posterior.log_prob(θ, torch.tensor([0.5, -0.5, value]))
+    for other in (value * (1 + 2e-7), value + 1e-4, value + 10):
+        seen = torch.tensor([0.5, -0.5, other])
+        assert torch.equal(posterior.log_prob(θ, seen), expected)
+    assert not torch.equal(posterior.log_prob(θ, torch.tensor([0.6, -0.5, value])), expected)
+
+
+def test_a_parameter_that_never_varies_is_refused() -> None:
+    simulator = with_a_constant(1.0)
+    fixed = Simulator(
+        lambda n, g: torch.cat([torch.randn(n, 1), torch.full((n, 1), 0.1)], 1),
+        simulator.simulate,
+        "",
+    )
+    with pytest.raises(ValueError, match=r"parameter 2 of the prior is 0\.1 in every draw"):
+        NeuralPosterior(catalog.make("maf", dim=2, context=3), fixed)
+
+
+def test_a_copied_trainer_trains_the_copy() -> None:
+    flow = catalog.make("maf", dim=2, context=2, layers=1, hidden=(8,), seed=0)
+    posterior = NeuralPosterior(flow, two_moons_simulator())
+    run = Trainer(posterior, posterior.objective(32))
+    run.step()
+    twin = copy.deepcopy(run)
+    before = [p.clone() for p in flow.parameters()]
+    expected = [snapshot.loss for snapshot in twin.run(5)]
+    assert all(map(torch.equal, before, flow.parameters()))
+    assert [snapshot.loss for snapshot in run.run(5)] == expected

@@ -180,7 +180,7 @@ def test_a_decoder_is_a_module() -> None:
 
 
 def test_targets_that_cannot_be_matched() -> None:
-    with pytest.raises(TypeError, match=r"target must have a method sample.* got str"):
+    with pytest.raises(TypeError, match=r"or a target with a method sample.* got str"):
         flow_matching("two_moons")  # type: ignore[arg-type]
 
     class Line:
@@ -188,5 +188,5 @@ def test_targets_that_cannot_be_matched() -> None:
             return torch.zeros(n, 1)
 
     objective = flow_matching(Line(), 8)
-    with pytest.raises(ValueError, match=r"must draw \[8, 2\], got \[8, 1\]"):
+    with pytest.raises(ValueError, match=r"data must be \[8, 2\], got \[8, 1\]"):
         objective(catalog.make("cnf", seed=0), torch.Generator())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +26,12 @@ Again = Callable[..., tuple[Tensor, Tensor]]
 WARM_UP = 10
 """Passes before one is recorded: a short run is not worth the tenths of a second it takes."""
 
+MANY = 10
+"""So many players of a flow in a row, each used once and without a recording, are a mistake."""
+
+_unplayed: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
+"""How many such players in a row a flow had so far."""
+
 MOST_KINDS = 4
 """Of passes that a player remembers, at 5 to 20 MB; another one takes the place of the first."""
 
@@ -37,6 +45,9 @@ class Player:
     transform of ``torch.func`` or in forward mode, those on other devices than a CPU or an NVIDIA
     GPU, and those whose operations depend on the data (a root found to a
     tolerance) or draw random numbers.
+
+    A player needs some passes before it records: one is made for a whole loop. Where one is made
+    anew in each round, a UserWarning says so, once a flow.
 
     Args:
         flow: a :class:`~flowviz.flows.flow.Flow`, which asks its attribute ``player`` for its
@@ -60,14 +71,31 @@ class Player:
         self._places = list(places.values())
         self._first_places = [first for first, *_ in self._places]
         self._kinds: dict[tuple[Any, ...], _Kind] = {}
+        self._resumed: dict[str, int] = {}
+        self._entered = 0
         self._outer: list[tuple[Player | None, int | None]] = []
         self._thread: int | None = None
 
-    def __reduce__(self) -> tuple[type[Player], tuple[nn.Module]]:
+    def __reduce__(self) -> tuple[type[Player], tuple[nn.Module], dict[str, Any]]:
         # A copy, of a trainer or its like, makes recordings of its own.
-        return Player, (self._flow,)
+        return Player, (self._flow,), {"_resumed": self.passes()}
+
+    def passes(self) -> dict[str, int]:
+        """How many passes there were of each kind, up to the one that is recorded.
+
+        What is played may differ from what is computed in the last digit: a run goes on to the
+        bit where its player's :meth:`resume` is given this.
+        """
+        counts = {_written(key): min(kind.passes, WARM_UP) for key, kind in self._kinds.items()}
+        return {**self._resumed, **counts}
+
+    def resume(self, passes: Mapping[str, int]) -> None:
+        """Count on from these passes, and record anew where that is due."""
+        self._kinds.clear()
+        self._resumed = dict(passes)
 
     def __enter__(self) -> Player:
+        self._entered += 1
         self._outer.append((self._flow.player, self._thread))  # type: ignore[arg-type]
         self._thread = threading.get_ident()
         object.__setattr__(self._flow, "player", self)
@@ -76,6 +104,24 @@ class Player:
     def __exit__(self, *exception: object) -> None:
         outer, self._thread = self._outer.pop()
         object.__setattr__(self._flow, "player", outer)
+        if self._entered > 1 or self.recordings:
+            _unplayed.pop(self._flow, None)
+        else:
+            self._warn_of_many()
+
+    def _warn_of_many(self) -> None:
+        """Say once that players which are made anew each time record nothing."""
+        if not 0 < sum(kind.passes for kind in self._kinds.values()) <= WARM_UP:
+            return
+        count = _unplayed.get(self._flow, 0) + 1
+        _unplayed[self._flow] = count
+        if count == MANY:
+            warnings.warn(
+                f"{MANY} players in a row were used once and recorded nothing: a pass is "
+                f"recorded after {WARM_UP} like it. Make one player for the whole loop, "
+                "player = Player(flow), and enter it in each round, with player: …",
+                stacklevel=3,
+            )
 
     @property
     def recordings(self) -> list[Recording | Descent]:
@@ -137,7 +183,8 @@ class Player:
         if key not in self._kinds:
             if len(self._kinds) == MOST_KINDS:
                 del self._kinds[next(iter(self._kinds))]
-            self._kinds[key] = _Kind()
+            before = self._resumed.pop(_written(key), 0) if self._resumed else 0
+            self._kinds[key] = _Kind(before)
         kind = self._kinds[key]
         kind.passes += 1
         if kind.passes == WARM_UP + 1:
@@ -170,6 +217,11 @@ class Player:
         for places, tensor in zip(self._places, state, strict=True):
             for table, name in places:
                 table[name] = tensor
+
+
+def _written(key: tuple[Any, ...]) -> str:
+    """A kind of pass in letters: the same in another process."""
+    return " ".join(getattr(part, "__name__", None) or str(part) for part in key)
 
 
 def _takes_a_gradient_only(t: Tensor) -> bool:

@@ -109,7 +109,7 @@ class OwnPoints:
     def _read_table(self, content: bytes, whence: str, file: str = "") -> None:
         """Take a table's points; one that is none changes nothing and is explained."""
         try:
-            table = read_table(content)
+            table = read_table(content, count=2)
             given = check_points(table.points)
         except ValueError as error:
             self._refuse(whence, str(error))
