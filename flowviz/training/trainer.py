@@ -20,6 +20,7 @@ from flowviz.flows.recording import Player
 from flowviz.objectives import Estimate
 from flowviz.training.adam import Adam
 from flowviz.training.average import MovingAverage
+from flowviz.training.least import LeastLoss
 from flowviz.training.objective import MaximumLikelihood, Objective
 
 
@@ -60,6 +61,7 @@ class Trainer:
     The run is reproducible: same flow, objective and seed, same weights, the noise in estimated
     log-determinants included. A loss or a gradient that is not finite ends it: the weights go
     back to the last at which both were finite, and the snapshot's ``failure`` says what happened.
+    So does a loss of maximum likelihood that is surely below the entropy of the target.
 
     After a few steps the flow's passes are played from a recording wherever they can be, which
     changes the time they take and no number (:class:`~flowviz.flows.recording.Player`).
@@ -126,6 +128,7 @@ class Trainer:
         self._before = [t.detach().clone() for t in self._state]
         self._good = [t.detach().clone() for t in self._state]
         self._average = MovingAverage(flow, average) if average else None
+        self._least = LeastLoss()
 
     @property
     def averaged(self) -> Flow:
@@ -176,13 +179,16 @@ class Trainer:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             what = "loss" if not math.isfinite(loss) else "gradient"
             return self._fail(f"the {what} is not finite", started, loss, norm)
+        error = float(estimate.standard_error)
+        if words := self._least.broken(self.objective, self.parameters[0], loss, error):
+            return self._fail(words, started, loss, norm)
         self._good, self._before = self._before, self._good
         if self._average is not None:
             # Before the update: its weights are not known to be good until their loss is.
             self._average.include(self.steps)
         self.optimizer.step()
         self.steps += 1
-        return Snapshot(self.steps, loss, float(estimate.standard_error), norm, _rate(1, started))
+        return Snapshot(self.steps, loss, error, norm, _rate(1, started))
 
     def run(
         self,
