@@ -179,8 +179,8 @@ class Trainer:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             what = "loss" if not math.isfinite(loss) else "gradient"
             return self._fail(f"the {what} is not finite", started, loss, norm)
-        error = float(estimate.standard_error)
-        if words := self._least.broken(self.objective, self.parameters[0], loss, error):
+        uncertainty = float(estimate.standard_error)
+        if words := self._least.broken(self.objective, self.parameters[0], loss, uncertainty):
             return self._fail(words, started, loss, norm)
         self._good, self._before = self._before, self._good
         if self._average is not None:
@@ -188,7 +188,7 @@ class Trainer:
             self._average.include(self.steps)
         self.optimizer.step()
         self.steps += 1
-        return Snapshot(self.steps, loss, error, norm, _rate(1, started))
+        return Snapshot(self.steps, loss, uncertainty, norm, _rate(1, started))
 
     def run(
         self,
