@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from flowviz.objectives.estimate import SURE
+from flowviz.objectives.pareto import FEWEST
 from flowviz.training.objective import MaximumLikelihood, Objective
 
 DRAWS = 4096
@@ -36,16 +37,16 @@ class LeastLoss:
             loss: of a batch.
             error: its standard error.
         """
-        source: Any = getattr(objective, "source", objective)
-        if not isinstance(objective, MaximumLikelihood) or not hasattr(source, "target"):
+        # A few points tell nothing; and a normalisation by batches makes them likely.
+        if not isinstance(objective, MaximumLikelihood) or objective.batch < FEWEST:
             return None
-        if source.target is not self._target:
-            self._target, self._entropy = source.target, _entropy(source.target, like)
+        if objective.target is not self._target:
+            self._target, self._entropy = objective.target, _entropy(objective.target, like)
         if self._entropy is None:
             return None
         entropy, spread = self._entropy
-        # Of a small batch the error is uncertain itself.
-        error = max(error, spread / math.sqrt(source.batch))
+        # The error of a batch is uncertain itself.
+        error = max(error, spread / math.sqrt(objective.batch))
         if not loss + SURE * math.hypot(error, spread / math.sqrt(DRAWS)) < entropy - ROUNDING:
             return None
         return (
