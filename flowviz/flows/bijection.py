@@ -201,7 +201,7 @@ class Composition(Bijection):
     def __init__(self, bijections: Iterable[Bijection]) -> None:
         layers = arguments.instances("bijections", bijections, Bijection)
         if not layers:
-            raise ValueError("a composition needs at least one bijection, got none")
+            raise ValueError("at least one bijection is needed, got none")
         if len(dims := {layer.dim for layer in layers}) > 1:
             raise ValueError(f"all bijections need the same dim, got {sorted(dims)}")
         if len(contexts := {layer.context for layer in layers} - {0}) > 1:

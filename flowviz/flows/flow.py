@@ -39,6 +39,13 @@ class Trace:
     names: list[str]
 
 
+class FlowComposition(Composition):
+    """The composition within a flow: what it is given, the user gave the flow."""
+
+    def describe(self) -> str:
+        return "Flow"
+
+
 class Flow(nn.Module):
     """log p_x(x) = log p_u(T⁻¹(x)) + log|det J_{T⁻¹}(x)|  (section 2.1).
 
@@ -67,7 +74,7 @@ class Flow(nn.Module):
     def __init__(self, base: Base, bijections: Iterable[Bijection]) -> None:
         super().__init__()
         self.base = arguments.instance("base", base, Base)
-        self.transform = Composition(bijections)
+        self.transform = FlowComposition(bijections)
         if base.dim != self.transform.dim:
             raise ValueError(
                 f"the base has dimension {base.dim}, the bijections {self.transform.dim}"

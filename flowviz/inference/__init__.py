@@ -5,7 +5,7 @@
 >>> chains = flowviz.inference.hmc(flowviz.inference.pulled_back(flow, target.log_density), u, 500)
 """
 
-from flowviz.inference.diagnostics import effective_sample_size, pareto_k, r_hat
+from flowviz.inference.diagnostics import effective_sample_size, r_hat
 from flowviz.inference.importance import ImportanceSample, importance_sampling, weight_variance
 from flowviz.inference.likelihood_free import (
     NeuralPosterior,
@@ -22,6 +22,7 @@ from flowviz.inference.markov_chains import (
 )
 from flowviz.inference.rejection import RejectionSample, rejection_sampling
 from flowviz.inference.variational import VAE
+from flowviz.objectives.pareto import pareto_k
 
 __all__ = [
     "VAE",

@@ -11,8 +11,7 @@ from torch import Generator, Tensor
 
 from flowviz import arguments
 from flowviz.flows.flow import Flow
-from flowviz.inference import diagnostics
-from flowviz.objectives import Estimate
+from flowviz.objectives import Estimate, pareto
 
 Function = Callable[[Tensor], Tensor]
 """f: ``[N, D] -> [N]``."""
@@ -35,16 +34,20 @@ class ImportanceSample:
         return torch.softmax(self.log_weights, 0)
 
     def normaliser(self) -> Estimate:
-        """log Z with its standard error, by the delta method; E[w] itself is unbiased."""
+        """log Z with its standard error, by the delta method; E[w] itself is unbiased.
+
+        The standard error is ∞ where the weights show no variance, as :meth:`pareto_k` above 0.4
+        tells. No draw shows what p̃ has where q is 0, and log Z then lacks it.
+        """
         n = len(self.x)
         value = torch.logsumexp(self.log_weights, 0) - torch.tensor(float(n)).log().to(self.x)
         relative = torch.exp(self.log_weights - value)
-        return Estimate(value, relative.std() / n**0.5)
+        return self._with_error(value, relative.std() / n**0.5)
 
     def expectation(self, function: Function) -> Estimate:
         """E_p[f] = Σ w f / Σ w, self-normalised: biased by O(1/N).
 
-        The standard error is that of the delta method.
+        The standard error is that of the delta method, ∞ as that of :meth:`normaliser`.
 
         Args:
             function: f, ``[N, D] -> [N]``.
@@ -54,12 +57,13 @@ class ImportanceSample:
         """
         weights, values = self.weights(), self._values(function)
         mean = (weights * values).sum()
-        return Estimate(mean, (weights * (values - mean)).square().sum().sqrt())
+        return self._with_error(mean, (weights * (values - mean)).square().sum().sqrt())
 
     def running(self, function: Function) -> tuple[Tensor, Tensor]:
         """The estimate from the first 1, 2, …, N draws and its standard errors, both ``[N]``.
 
-        NaN as long as no draw has had a weight. Raises as :meth:`expectation`.
+        NaN as long as no draw has had a weight; the errors are ∞ where all the weights together
+        show no variance. Raises as :meth:`expectation`.
         """
         values, log_w = self._values(function).double(), self.log_weights.double()
         # Sums of logarithms, which do not underflow before a large weight: of f from its least
@@ -78,21 +82,28 @@ class ImportanceSample:
             - 2 * mean * ratio(2, log_f)
             + mean.square() * ratio(2, torch.zeros_like(log_f))
         )
-        return (least + mean).to(self.x), spread.clamp_min(0).sqrt().to(self.x)
+        errors = spread.clamp_min(0).sqrt()
+        if pareto.lack_variance(self.log_weights):
+            errors = torch.where(mean.isnan(), errors, torch.inf)
+        return (least + mean).to(self.x), errors.to(self.x)
 
     def effective_sample_size(self) -> float:
         """(Σ w)² / Σ w²: N for equal weights, 1 where one draw has them all (Kong 1992)."""
         return float(1 / self.weights().square().sum())
 
     def pareto_k(self) -> float:
-        """k̂ of the weights: see :func:`flowviz.inference.diagnostics.pareto_k`."""
-        return diagnostics.pareto_k(self.log_weights)
+        """k̂ of the weights: see :func:`flowviz.inference.pareto_k`."""
+        return pareto.pareto_k(self.log_weights)
 
     def resample(self, n: int, generator: Generator | None = None) -> Tensor:
         """``n`` draws ``[n, D]`` of p, some of them equal: the sample redrawn by its weights."""
         arguments.whole("n", n, 1)
         index = torch.multinomial(self.weights(), n, replacement=True, generator=generator)
         return self.x[index]
+
+    def _with_error(self, value: Tensor, error: Tensor) -> Estimate:
+        estimate = Estimate(value, error)
+        return estimate.without_error() if pareto.lack_variance(self.log_weights) else estimate
 
     def _values(self, function: Function) -> Tensor:
         arguments.function("function", function)
@@ -133,7 +144,8 @@ def weight_variance(
 
     Reparametrised, so that it trains the flow (χ variational inference, Dieng, Tran, Ranganath,
     Paisley & Blei 2017). It weights the places that q forgets more than either KL does; its
-    gradient has a high variance where the weights do, so start from a flow fitted by KL.
+    gradient has a high variance where the weights do, so start from a flow fitted by KL. The
+    standard error is ∞ where the weights' squares show no variance.
 
     Args: as of :func:`importance_sampling`.
     """
@@ -143,7 +155,8 @@ def weight_variance(
     # Delta method: the influence of draw i on the logarithm of the ratio of moments.
     w = n * torch.softmax(log_w.detach(), 0)
     influence = w.square() / w.square().mean() - 2 * w
-    return Estimate(value, influence.std() / n**0.5)
+    estimate = Estimate(value, influence.std() / n**0.5)
+    return estimate.without_error() if pareto.lack_variance(2 * log_w) else estimate
 
 
 def _weighted_draws(

@@ -11,6 +11,7 @@ from torch import Tensor
 from flowviz import arguments
 from flowviz.flows.flow import Flow
 from flowviz.objectives.estimate import Estimate
+from flowviz.objectives.f_divergences import not_below_zero, positive_at_samples
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,18 @@ def kl_duality(
         other: more of them, independent, for the base's side.
 
     Raises:
-        ValueError: a wrong shape, or fewer than two samples on a side.
-        FloatingPointError: an estimate is NaN, because ``log_prob`` is somewhere.
+        ValueError: a wrong shape, fewer than two samples on a side, or p* is 0 at one.
+        FloatingPointError: an estimate is NaN, because ``log_prob`` is somewhere; or it is surely
+            below 0, as one of the densities is not normalised.
     """
     arguments.instance("flow", flow, Flow)
     arguments.function("log_prob", log_prob)
     for name, samples in (("x", x), ("other", other)):
         arguments.array(name, samples, "[N, D]", least=2)
-    log_p = arguments.values("log_prob", log_prob(x), x)
+    log_p = positive_at_samples(arguments.values("log_prob", log_prob(x), x))
     data = Estimate.of(log_p - flow.log_prob(x)).unless_nan("log_prob", log_p)
     u, _ = flow.inverse(other)
     image, logabsdet = flow(u)
-    log_p = arguments.values("log_prob", log_prob(image), image)
+    log_p = positive_at_samples(arguments.values("log_prob", log_prob(image), image))
     base = Estimate.of(log_p + logabsdet - flow.base.log_prob(u)).unless_nan("log_prob", log_p)
-    return Duality(data, base)
+    return Duality(not_below_zero(data, len(x)), not_below_zero(base, len(other)))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from flowviz import arguments
+
+SURE = 5.0
+"""So many standard errors are no chance."""
+LIKELY = 2.0
+"""So many seldom are."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +22,8 @@ class Estimate:
 
     Attributes:
         value: the mean, a scalar in nats that carries the gradient.
-        standard_error: of the mean, a scalar without gradient; ∞ where the mean is, NaN for fewer
-            than two terms.
+        standard_error: of the mean, a scalar without gradient; ∞ where the mean is, and where the
+            terms show no variance; NaN for fewer than two terms.
     """
 
     value: Tensor
@@ -54,3 +60,17 @@ class Estimate:
             f"the estimate is NaN: {name} is NaN at {nan} and infinite at {infinite} "
             f"of {len(log_density)} points"
         )
+
+    def is_infinite(self) -> bool:
+        """Whether the value is ±∞."""
+        return not self.value.is_meta and bool(self.value.isinf())
+
+    def without_error(self) -> Estimate:
+        """The same value, of which nothing is known: its standard error is ∞."""
+        unknown = torch.full_like(self.standard_error, torch.inf)
+        return dataclasses.replace(self, standard_error=unknown)
+
+    def is_below(self, bound: float, errors: float = SURE) -> bool:
+        """Whether it is below ``bound`` by more than ``errors`` standard errors."""
+        value = self.value.detach()
+        return not value.is_meta and bool(value + errors * self.standard_error < bound)

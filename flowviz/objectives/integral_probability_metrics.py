@@ -64,8 +64,10 @@ def energy_distance(x: Tensor, y: Tensor) -> Estimate:
 def wasserstein_1d(x: Tensor, y: Tensor) -> Estimate:
     """W₁ = ∫|F_x(t) − F_y(t)| dt of two samples on the line, exact.
 
-    The standard error is that of the difference of means of the Kantorovich potential, which
-    the two samples determine.
+    The value of finite samples is above that of their distributions where F_x and F_y are closer
+    than they can be told apart: by O(1/√N) where the two agree. The standard error is the root
+    mean square of that bias, estimated from the spread of the order statistics, and of the error of
+    the difference of means of the Kantorovich potential, which the two samples determine.
 
     Args:
         x, y: ``[N]``, N ≥ 1.
@@ -87,8 +89,9 @@ def sliced_wasserstein(
 ) -> Estimate:
     """SW_p^p = E_θ[W_p^p(θᵀx, θᵀy)], θ uniform on the sphere (Bonneel et al. 2015).
 
-    The standard error is that of the samples, with the directions as drawn. The value of finite
-    samples is above that of the distributions, by O(1/N) for p = 2 where the two agree.
+    The standard error is that of the samples, with the directions as drawn, and holds the bias as
+    in :func:`wasserstein_1d`: the value of finite samples is above that of the distributions, by
+    O(1/√N) for p = 1 where the two agree, and by O(1/N) for p = 2 everywhere.
 
     Args:
         x, y: samples ``[N, D]``, N ≥ 1.
@@ -140,11 +143,35 @@ def _transport(x: Tensor, y: Tensor, order: int) -> Estimate:
     gap = (x - y).detach()
     slope = order * gap.abs().pow(order - 1) * gap.sign()
     potentials = [_integrate(slope, x.detach()), _integrate(-slope, y.detach())]
-    error = torch.zeros_like(value.detach())
+    error = _bias(x.detach(), y.detach(), order).square()
     for potential, ranks in zip(potentials, (ranks_x, ranks_y), strict=True):
         own = torch.empty_like(potential).scatter_(0, ranks, potential).mean(-1)
         error = error + Estimate.of(own).standard_error.square()
     return Estimate(value, error.sqrt())
+
+
+def _bias(x: Tensor, y: Tensor, order: int) -> Tensor:
+    """How far the mean of |xᵢ − yᵢ|^p is above that of the quantiles; x, y ``[N, S]`` sorted.
+
+    Of a gap between quantiles g, seen as g + σZ, E|g + σZ|² is g² + σ²; E|g + σZ| is σ√(2/π) for
+    g = 0, and |g| for |g| ≫ σ, which is taken to be so from 2σ on.
+    """
+    variance = _variance_of_order(x) + _variance_of_order(y)
+    if order == 2:
+        return variance.mean()
+    unclear = (x - y).square() < 4 * variance
+    return torch.where(unclear, (2 / math.pi * variance).sqrt(), 0.0).mean()
+
+
+def _variance_of_order(x: Tensor) -> Tensor:
+    """Of each order statistic of ``x [N, S]``, sorted: what its rank's standard error spans."""
+    n = len(x)
+    rank = torch.arange(n, device=x.device)
+    level = (rank.double() + 0.5) / n
+    step = (n * level * (1 - level)).sqrt().round().clamp_min(1).long()
+    low, high = (rank - step).clamp_min(0), (rank + step).clamp_max(n - 1)
+    ranks = (high - low).clamp_min(1).unsqueeze(-1)
+    return ((x[high] - x[low]) * (step.unsqueeze(-1) / ranks)).square()
 
 
 def _integrate(slope: Tensor, at: Tensor) -> Tensor:

@@ -9,7 +9,12 @@ from torch import Tensor
 
 from flowviz import arguments
 from flowviz.objectives.estimate import Estimate
-from flowviz.objectives.f_divergences import FDivergence, divergence
+from flowviz.objectives.f_divergences import (
+    FDivergence,
+    divergence,
+    heavy_over_p,
+    heavy_over_q,
+)
 
 
 def variational_bound(
@@ -26,6 +31,9 @@ def variational_bound(
         x: samples of p ``[N, D]``.
         y: samples of q ``[M, D]``.
 
+    Returns:
+        The estimate; its standard error is ∞ where the terms show no variance.
+
     Raises:
         ValueError: an unknown divergence, or there are no samples.
     """
@@ -33,7 +41,12 @@ def variational_bound(
     arguments.function("critic", critic)
     for side, samples in (("x", x), ("y", y)):
         arguments.array(side, samples, "[N, D]")
-    ours = Estimate.of(kind.witness(arguments.values("critic", critic(x), x)))
-    theirs = Estimate.of(kind.penalty(arguments.values("critic", critic(y), y)))
+    at_x, at_y = (arguments.values("critic", critic(z), z) for z in (x, y))
+    witness, penalty = kind.witness(at_x), kind.penalty(at_y)
+    ours, theirs = Estimate.of(witness), Estimate.of(penalty)
     error = torch.hypot(ours.standard_error, theirs.standard_error)
-    return Estimate(ours.value - theirs.value, error)
+    bound = Estimate(ours.value - theirs.value, error)
+    if not bool(error.isfinite()):
+        return bound
+    heavy = heavy_over_p(kind, at_x, witness) or heavy_over_q(kind, at_y, penalty)
+    return bound.without_error() if heavy else bound

@@ -35,7 +35,6 @@ class LoginHandler(OwnPageHandler, LoginFormHandler):
             )
         )
 
-
     def _redirect_safe(self, url: str, default: str | None = None) -> None:
         # A proxy that takes our path off asks for what follows it.
         if url.startswith("/") and not url.startswith(self.base_url):

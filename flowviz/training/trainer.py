@@ -22,6 +22,7 @@ from flowviz.flows.recording import Player
 from flowviz.objectives import Estimate
 from flowviz.training.adam import Adam
 from flowviz.training.average import MovingAverage
+from flowviz.training.least import LeastLoss
 from flowviz.training.objective import (
     Loss,
     MaximumLikelihood,
@@ -74,6 +75,7 @@ class Trainer:
     The run is reproducible: same flow, objective and seed, same weights, the noise in estimated
     log-determinants included. A loss or a gradient that is not finite ends it: the weights go
     back to the last at which both were finite, and the snapshot's ``failure`` says what happened.
+    So does a loss of maximum likelihood that is surely below the entropy of the target.
     A first gradient of exactly 0 ends it too, since it would move nothing, and a UserWarning says
     where a share of the first batch lies beyond the box of the flow's splines, or far from its
     base.
@@ -153,6 +155,7 @@ class Trainer:
         self._before = [t.detach().clone() for t in self._state()]
         self._good = [t.detach().clone() for t in self._state()]
         self._average = MovingAverage(flow, average) if average else None
+        self._least = LeastLoss()
 
     @property
     def objective(self) -> Objective | Loss:
@@ -236,6 +239,9 @@ class Trainer:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             what = "loss" if not math.isfinite(loss) else "gradient"
             return self._fail(f"the {what} is not finite", started, loss, norm)
+        uncertainty = float(estimate.standard_error)
+        if words := self._least.broken(self.objective, parameters[0], loss, uncertainty):
+            return self._fail(words, started, loss, norm)
         beyond = next(filter(None, (watch.words() for watch in watches)), "")
         if first and norm == 0:
             return self._fail(f"the gradient is exactly 0. {beyond}".rstrip(), started, loss, norm)
@@ -247,7 +253,7 @@ class Trainer:
             self._average.include(self.steps)
         self.optimizer.step()
         self.steps += 1
-        return Snapshot(self.steps, loss, float(estimate.standard_error), norm, _rate(1, started))
+        return Snapshot(self.steps, loss, uncertainty, norm, _rate(1, started))
 
     def run(
         self,

@@ -37,6 +37,7 @@ from flowviz.flows.linear import (
     Triangular,
 )
 from flowviz.flows.matrix_determinant_lemma import Sylvester
+from flowviz.objectives import forward_kl
 from flowviz.training import Trainer, maximum_likelihood, variational
 from tests.engine.engine_checks import dims_of, options_of
 
@@ -53,9 +54,25 @@ def test_points_of_another_dimension(flow: Flow) -> None:
         for call in (flow, flow.inverse, flow.log_prob, flow.trace, flow.trace_inverse):
             with pytest.raises(ValueError) as error:
                 call(bad)
-            assert "[..., 2]" in str(error.value) and str(list(bad.shape)) in str(error.value)
+            assert str(error.value).startswith("Flow maps points [..., 2]")
+            assert str(list(bad.shape)) in str(error.value)
         with pytest.raises(ValueError, match=r"affine coupling maps points \[\.\.\., 2\]"):
             flow.bijections[0](bad)
+
+
+def test_what_a_flow_is_given_is_said_of_the_flow(flow: Flow) -> None:
+    x = torch.zeros(5, 2)
+    with pytest.raises(ValueError, match=r"^Flow takes no context"):
+        flow.log_prob(x, torch.zeros(5, 1))
+    with pytest.raises(TypeError, match=r"^Flow has parameters of torch\.float32"):
+        flow.log_prob(x.double())
+    with pytest.raises(ValueError, match=r"^Flow maps points"):
+        forward_kl(flow, torch.zeros(5, 3))
+    with pytest.raises(ValueError, match="at least one bijection is needed"):
+        Flow(flow.base, [])
+    conditional = catalog.make("real_nvp", layers=2, seed=0, context=2)
+    with pytest.raises(ValueError, match=r"^Flow needs a context \[\.\.\., 2\], got none"):
+        conditional.sample(3)
 
 
 def test_points_that_are_not_floating_point(flow: Flow) -> None:

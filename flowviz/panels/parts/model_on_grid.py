@@ -20,7 +20,7 @@ CELLS = 120
 FEW_CELLS = 60
 """Cells a side while it changes."""
 WORTH_SAYING = 0.005
-"""A model's mass outside the window is spoken of from here on."""
+"""A model's mass outside the window, or beyond 1, is spoken of from here on."""
 STRIPE = 0.035
 """The width of a hatching's stripes, as a share of the window."""
 
@@ -34,12 +34,21 @@ class Measured:
         kls: KL(p*‖p) and KL(p‖p*), in nats; the second without what lies outside the window.
         errors: of the grid, in nats: no standard errors.
         outside: the model's mass outside the window.
+        too_much: by how much ∫p over the window is above 1, beyond the grid's error.
     """
 
     log_p: Tensor
     kls: tuple[float, float]
     errors: tuple[float, float]
     outside: float
+    too_much: float
+
+    @property
+    def no_density(self) -> str:
+        """Why nothing can be said of the model, in words; "" where it has a density."""
+        if self.too_much <= WORTH_SAYING:
+            return ""
+        return f"p is no density: ∫p is {format_number(1 + self.too_much)} here"
 
 
 class ModelOnGrid:
@@ -69,7 +78,9 @@ class ModelOnGrid:
         log_p = self._grid.evaluate(lambda x: flow.log_prob(x.to(flow.like)))
         there, here = self._grid.kl(self.log_target, log_p), self._grid.kl(log_p, self.log_target)
         values, errors = (there.value, here.value), (there.error, here.error)
-        return Measured(log_p, values, errors, self._grid.outside(log_p))
+        mass = self._grid.integrate(log_p)
+        outside, too_much = max(0.0, 1 - mass.value), max(0.0, mass.value - mass.error - 1)
+        return Measured(log_p, values, errors, outside, too_much)
 
     def picture(self, model: Measured, palette: str) -> Image:
         """The model's density, on the scale of the target's."""
@@ -98,7 +109,14 @@ class ModelOnGrid:
 
 
 def show(readouts: tuple[Readout, Readout], model: Measured) -> None:
-    """Both divergences, the second as a bound where the model has mass outside the window."""
+    """Both divergences, the second as a bound where the model has mass outside the window.
+
+    Of a model that has no density neither is one, and that is said in their place.
+    """
+    if model.no_density:
+        for readout in readouts:
+            readout.show_text(model.no_density)
+        return
     details = [f"the grid's own error: {format_number(error, 1)} nats" for error in model.errors]
     readouts[0].show(model.kls[0], detail=details[0])
     if model.outside > WORTH_SAYING:
@@ -109,6 +127,8 @@ def show(readouts: tuple[Readout, Readout], model: Measured) -> None:
 
 def in_words(model: Measured) -> str:
     """Both divergences, for who cannot see them."""
+    if model.no_density:
+        return model.no_density
     return ", ".join(
         f"{name} {format_number(kl)} nats" for name, kl in zip(SYMBOLS, model.kls, strict=True)
     )

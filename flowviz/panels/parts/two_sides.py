@@ -40,7 +40,7 @@ _HELP = {
     "TV": "Total variation",
     "χ²": "Pearson's: the mean of (p*/p − 1)² over p",
     "JS": "Jensen–Shannon, in nats; at most log 2",
-    "W₁": "Wasserstein distance, sliced: of finite samples it is above 0",
+    "W₁": "Wasserstein distance, sliced; above 0 for finite samples, by what the error allows for",
     "MMD²": "Of a Gaussian kernel of width ½, unbiased: it may be below 0",
 }
 _SIDES = (
@@ -100,9 +100,7 @@ class Side:
         for t in (self.at_target, self.at_model):
             # f(r) p/m = (f(r)/r) p*/m: each where it does not overflow.
             high, low = 2 * torch.sigmoid(t), 2 * torch.sigmoid(-t)
-            halves.append(
-                Estimate.of(torch.where(t > 0, kind.under_p(t) * high, kind.under_q(t) * low))
-            )
+            halves.append(Estimate.of(torch.where(t > 0, kind.f_over_r(t) * high, kind.f(t) * low)))
         value = (halves[0].value + halves[1].value) / 2
         error = torch.hypot(halves[0].standard_error, halves[1].standard_error) / 2
         return Estimate(value, error)
