@@ -18,6 +18,7 @@ from flowviz.widgets.header import Header
 from flowviz.widgets.headless import without_comms
 from flowviz.widgets.jobs import JobRunner, in_words
 from flowviz.widgets.layout import classed
+from flowviz.widgets.naming import NAMINGS
 from flowviz.widgets.panel import cells, drawing, twin
 from flowviz.widgets.panel.goals import Goal, GoalList
 from flowviz.widgets.panel.screen import Screen, body
@@ -74,6 +75,9 @@ class Panel:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if naming := NAMINGS.get(f"{cls.__module__}:{cls.__name__}"):
+            cls.name, cls.title = naming.name, naming.title
+            cls.group, cls.summary = naming.group, naming.summary
         cls.__signature__ = signature.signature(cls.State)
         cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{signature.in_words(cls.State)}"
         for method, settings in drawing.declared(cls):
@@ -328,7 +332,6 @@ class Panel:
         with self.header.hold_sync():
             self._point_here()
             self.header.words = self.words()
-        self.code_view.refresh()
 
     def _point_here(self) -> None:
         """Say which preset is in force, and how this state is come back to."""
@@ -337,6 +340,7 @@ class Panel:
             self.header.query = "&".join(filter(None, (f"panel={self.name}", self.link())))
             self.header.preset = self._preset()
             self.header.file = self.file_name()
+        self.code_view.refresh()
 
     def _preset(self) -> int:
         """The preset whose state this is, its training included."""
