@@ -156,6 +156,12 @@ class JobRunner:
         with self._mutex:
             return self._job is not None or self._next is not None
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a job or a picture waits until the one at hand is done."""
+        with self._mutex:
+            return bool(self._latest) or self._next is not None
+
     def start(
         self,
         function: Callable[[Job], Any],
