@@ -12,28 +12,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowviz import arguments
+from flowviz.widgets.naming import NAMINGS, Naming
 
 if TYPE_CHECKING:
     from flowviz.widgets.panel import Panel
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Naming):
     """What is known of a panel without importing it."""
 
-    name: str
-    title: str
-    group: str
-    summary: str
     path: str
     """``module:Class``"""
 
     def load(self) -> type[Panel]:
-        """Import the panel's class, and tell it what it is called."""
+        """Import the panel's class."""
         module, _, name = self.path.partition(":")
         cls: type[Panel] = getattr(importlib.import_module(module), name)
-        cls.name, cls.title = self.name, self.title
-        cls.summary, cls.group = self.summary, self.group
         return cls
 
 
@@ -70,6 +65,7 @@ _ENTRIES = {
         ),
     )
 }
+NAMINGS.update({entry.path: entry for entry in _ENTRIES.values()})
 _CLASSES = {entry.path.partition(":")[2]: entry for entry in _ENTRIES.values()}
 
 

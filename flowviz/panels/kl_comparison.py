@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -310,8 +311,10 @@ class KLComparison(Panel):
         """Densities or integrands, the particles, and the numbers under them."""
         grid = self._grids[FEW_CELLS if self.fit.running else CELLS]
         flows = self.flows()
-        self.measured = [grid.measure(flow) for flow in flows]
-        self._traces = [self._carry(flow) for flow in flows]
+        # Untrained, the two are one flow.
+        measure, carry = cache(grid.measure), cache(self._carry)
+        self.measured = [measure(flow) for flow in flows]
+        self._traces = [carry(flow) for flow in flows]
         last = len(self._traces[0].states) - 1
         for i, (stage, model) in enumerate(zip(self.stages, self.measured, strict=True)):
             with stage.hold_sync(), stage.hold_trait_notifications():

@@ -36,6 +36,9 @@ PROGRESS_HZ = 15.0
 PICTURE_HZ = 30.0
 """A picture that follows a slider is recomputed at most so often."""
 
+LAST_STEP = 10.0
+"""At the interpreter's end a job has so many seconds to come to its next step."""
+
 _live: weakref.WeakSet[JobRunner] = weakref.WeakSet()
 
 
@@ -153,6 +156,12 @@ class JobRunner:
         with self._mutex:
             return self._job is not None or self._next is not None
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a job or a picture waits until the one at hand is done."""
+        with self._mutex:
+            return bool(self._latest) or self._next is not None
+
     def start(
         self,
         function: Callable[[Job], Any],
@@ -235,7 +244,7 @@ class JobRunner:
         return Latest(self, function, on_error)
 
     def close(self) -> None:
-        """Stop the job, forget what waits, refuse new work."""
+        """Stop the job without a word of its end, forget what waits, refuse new work."""
         with self._mutex:
             self._closed = True
             self._latest.clear()
@@ -298,7 +307,7 @@ class JobRunner:
             self._free()
             raise
         self._free()
-        if spec.on_done is not None:
+        if spec.on_done is not None and not self._closed:
             try:
                 with self.lock:
                     spec.on_done(job)
@@ -343,11 +352,15 @@ class JobRunner:
 
 @atexit.register
 def _stop_all() -> None:
-    """Stop jobs at the interpreter's end: native code must not run into its teardown."""
+    """Stop jobs at the interpreter's end: a thread that returns from native code after it aborts.
+
+    A thread that wants the interpreter when there is none is unwound through C++ frames that
+    allow no exception.
+    """
     runners = list(_live)
     for runner in runners:
         runner.close()
     for runner in runners:
         thread = runner._thread
         if thread is not None:
-            thread.join(timeout=0.5)
+            thread.join(timeout=LAST_STEP)

@@ -68,7 +68,11 @@ import time, torch, ipywidgets
 started = time.perf_counter(), time.process_time()
 from flowviz import panels
 panel = panels.make({name!r})
-print(time.perf_counter() - started[0], time.process_time() - started[1])
+seconds = time.perf_counter() - started[0], time.process_time() - started[1]
+panel.jobs.wait()
+with open("/proc/self/smaps_rollup") as file:
+    pss = next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+print(*seconds, pss / 1024)
 """
 
 
@@ -181,8 +185,8 @@ def playing(browser: Browser, server: Server) -> tuple[int, int, int]:
     return len(traffic.sent), midst, sum(len(frame) for _, frame in traffic.sent)
 
 
-def building(name: str) -> tuple[float, float]:
-    """A panel in a fresh kernel with torch: its seconds, and those of the processor."""
+def building(name: str) -> tuple[float, float, float]:
+    """A panel in a fresh kernel with torch: its seconds, the processor's, and the kernel's MB."""
     manager, client = start_new_kernel()
     try:
         printed: list[str] = []
@@ -192,8 +196,8 @@ def building(name: str) -> tuple[float, float]:
                 printed.append(message["content"]["text"])
 
         client.execute_interactive(BUILD.format(name=name), output_hook=hear, timeout=120)
-        wall, processor = map(float, "".join(printed).split())
-        return wall, processor
+        wall, processor, size = map(float, "".join(printed).split())
+        return wall, processor, size
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -251,14 +255,11 @@ def main() -> None:
         rows.append((f"Train to the first step shown: {name}", "0.3 s", f"{first:.2f} s"))
         rows.append((f"Train to KL(p*‖p) < 0.1: {name}", target, f"{good:.1f} s"))
     for name in panels.names():
-        wall, processor = building(name)
-        rows.append(
-            (
-                f"{panels.entry(name).title}, built in a kernel with torch",
-                "< 1 s",
-                f"{wall:.2f} s ({processor:.2f} s of processor)",
-            )
-        )
+        wall, processor, size = building(name)
+        title = panels.entry(name).title
+        built = f"{wall:.2f} s ({processor:.2f} s of processor)"
+        rows.append((f"{title}, built in a kernel with torch", "< 1 s", built))
+        rows.append((f"{title}, the kernel's memory (PSS)", "≤ 240 MB", f"{size:.0f} MB"))
     rows.append(("`import flowviz`", "< 0.3 s", f"{import_seconds('flowviz'):.2f} s"))
     print("| | target | measured |")
     print("|---|--:|--:|")

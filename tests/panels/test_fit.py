@@ -303,6 +303,24 @@ def test_the_film_is_gone_while_it_runs_and_back_at_the_pause(make):
     assert steps[0] == 0 and steps[-1] == panel.fit.done and len(steps) > 2
 
 
+def test_a_film_in_the_making_gives_way_to_a_picture_and_is_made_after_it(make, monkeypatch):
+    monkeypatch.setattr(fit_module, "REST", 0.05)
+    panel = train(make())
+    moment, describe, order = panel.fit._moment, panel._describe, []
+
+    def touched(flows):
+        if not order:
+            panel.settings.point = ((0.5, 0.5),)
+        order.append("moment")
+        return moment(flows)
+
+    panel.fit._moment = touched
+    panel._describe = lambda: (order.append("picture"), describe())
+    panel.fit.film_again()
+    until(lambda: bar(panel).moments == list(range(11)))
+    assert order == ["moment", "picture", *["moment"] * 11]
+
+
 def test_the_film_follows_what_is_shown_now(make, monkeypatch):
     monkeypatch.setattr(fit_module, "REST", 0.02)
     panel = train(make())

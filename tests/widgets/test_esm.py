@@ -39,6 +39,16 @@ def test_linked_modules_run(tmp_path: Path) -> None:
     assert said.stdout.strip() == '{"answer":42,"half":1,"word":"hello2"}'
 
 
+def test_comments_on_lines_of_their_own_stay_behind(tmp_path: Path) -> None:
+    entry = write(
+        tmp_path,
+        main="// gone\n/** gone\n * too */\nconst page = 'https://a'; // kept\n"
+        "  // gone\nexport default page;\n",
+    )
+    linked = esm.module(entry)
+    assert "gone" not in linked and "const page = 'https://a'; // kept\n" in linked
+
+
 def test_a_module_imported_twice_is_written_once(tmp_path: Path) -> None:
     entry = write(
         tmp_path,

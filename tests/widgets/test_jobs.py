@@ -260,18 +260,40 @@ def test_closed_runners_refuse_work():
     assert runner.wait(1)
 
 
-def test_a_running_job_does_not_keep_the_process_alive():
-    script = (
+def ended(script: str) -> subprocess.CompletedProcess[str]:
+    """A process that comes to its end right after the script."""
+    return subprocess.run(
+        [sys.executable, "-c", script], timeout=20, capture_output=True, text=True
+    )
+
+
+def test_a_job_that_does_not_stop_does_not_keep_the_process_alive():
+    process = ended(
         "import time\n"
-        "from flowviz.widgets.jobs import JobRunner\n"
-        "runner = JobRunner()\n"
+        "from flowviz.widgets import jobs\n"
+        "jobs.LAST_STEP = 0.2\n"
+        "runner = jobs.JobRunner()\n"
         "def forever(job):\n"
         "    while True:\n"
         "        time.sleep(0.01)\n"
         "runner.start(forever)\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], timeout=20, capture_output=True, text=True
+    assert process.returncode == 0
+    assert process.stderr == ""
+
+
+def test_a_process_ends_after_the_step_of_its_job_not_in_the_middle():
+    """A thread in the middle of a step of PyTorch's would abort the process."""
+    process = ended(
+        "import time\n"
+        "from flowviz.widgets.jobs import JobRunner\n"
+        "runner = JobRunner()\n"
+        "def slow(job):\n"
+        "    while not job.cancelled:\n"
+        "        time.sleep(0.8)\n"
+        "    print('stopped')\n"
+        "runner.start(slow, on_done=lambda _: print('told'))\n"
+        "time.sleep(0.05)\n"
     )
-    assert ended.returncode == 0
-    assert ended.stderr == ""
+    assert process.returncode == 0
+    assert process.stdout == "stopped\n"

@@ -382,6 +382,10 @@ class Fit:
         flows = [self._flow() for _ in self.trainers]
         shots, contributions = [], []
         for step, weights in self._kept:
+            if self._jobs.awaited:
+                # A slider's picture is not kept waiting for a second.
+                self.film_again()
+                return
             for flow, state in zip(flows, weights, strict=True):
                 flow.load_state_dict(state)
             shots.append((step, self._moment(flows)))

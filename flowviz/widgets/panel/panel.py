@@ -18,6 +18,7 @@ from flowviz.widgets.header import Header
 from flowviz.widgets.headless import without_comms
 from flowviz.widgets.jobs import JobRunner, in_words
 from flowviz.widgets.layout import classed
+from flowviz.widgets.naming import NAMINGS
 from flowviz.widgets.panel import cells, drawing, twin
 from flowviz.widgets.panel.goals import Goal, GoalList
 from flowviz.widgets.panel.screen import Screen, body
@@ -26,6 +27,8 @@ from flowviz.widgets.state import PanelState
 from flowviz.widgets.tabs import Tabs
 
 log = logging.getLogger(__name__)
+
+Drawing = Callable[[], None]
 
 
 class Part(Protocol):
@@ -72,6 +75,9 @@ class Panel:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if naming := NAMINGS.get(f"{cls.__module__}:{cls.__name__}"):
+            cls.name, cls.title = naming.name, naming.title
+            cls.group, cls.summary = naming.group, naming.summary
         cls.__signature__ = signature.signature(cls.State)
         cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{signature.in_words(cls.State)}"
         for method, settings in drawing.declared(cls):
@@ -103,10 +109,8 @@ class Panel:
         self._drawings = [
             (getattr(self, method), settings) for method, settings in drawing.declared(type(self))
         ]
-        self._later = [
-            (self.jobs.latest(lambda draw=draw: self._draw([draw])), settings)
-            for draw, settings in self._drawings
-        ]
+        self._waiting: set[Drawing] = set()
+        self._draw_later = self.jobs.latest(self._draw_waiting)
         self.widget = self._lay_out()
         self.settings.on_change(self._changed)
         self._listen()
@@ -142,7 +146,8 @@ class Panel:
 
     def redraw(self) -> None:
         """Draw everything, here and now."""
-        self._draw([draw for draw, _ in self._drawings])
+        self._waiting.update(draw for draw, _ in self._drawings)
+        self._draw_waiting()
 
     # ---- state ---------------------------------------------------------------------------------
 
@@ -282,15 +287,19 @@ class Panel:
 
     # ---- drawing -------------------------------------------------------------------------------
 
-    def _draw(self, methods: Sequence[Callable[[], None]]) -> None:
-        try:
-            for method in methods:
-                method()
-        except Exception as error:
-            log.error("drawing %s", self.name, exc_info=error)
-            self.fail(error)
-            self._failure = self._message.text
-            return
+    def _draw_waiting(self) -> None:
+        """Draw what waits for it; what fails, and what comes after it, waits on."""
+        for draw in [draw for draw, _ in self._drawings if draw in self._waiting]:
+            # What changes from here on is drawn once more.
+            self._waiting.discard(draw)
+            try:
+                draw()
+            except Exception as error:
+                self._waiting.add(draw)
+                log.error("drawing %s", self.name, exc_info=error)
+                self.fail(error)
+                self._failure = self._message.text
+                return
         if self._failure and self._message.text == self._failure:
             self._message.clear()
         self._failure = ""
@@ -306,21 +315,31 @@ class Panel:
             self._present()
         for part in self.parts:
             part.follow(changed)
-        self._describe()
-        for later, settings in self._later:
-            if settings & (changed - self._noted):
-                later()
+        new = changed - self._noted
+        waiting = {draw for draw, settings in self._drawings if settings & new}
+        self._waiting.update(waiting)
+        if waiting:
+            # What is seen is told when it is seen.
+            self._point_here()
+            self._draw_later()
+        else:
+            self._describe()
         for part in self.parts:
             part.begin()
 
     def _describe(self) -> None:
-        """Bring the head up to date: the sentence, the ways back here, the preset in force."""
+        """Bring the head up to date, and the code."""
+        with self.header.hold_sync():
+            self._point_here()
+            self.header.words = self.words()
+
+    def _point_here(self) -> None:
+        """Say which preset is in force, and how this state is come back to."""
         with self.header.hold_sync():
             self.header.line = f"import flowviz; {self.python_line()}"
             self.header.query = "&".join(filter(None, (f"panel={self.name}", self.link())))
             self.header.preset = self._preset()
             self.header.file = self.file_name()
-            self.header.words = self.words()
         self.code_view.refresh()
 
     def _preset(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 from flowviz import arguments
@@ -86,9 +87,10 @@ class PanelState(WrittenValues):
         return (*settings, *dict.fromkeys(buttons), "goals")
 
     @classmethod
-    def fields(cls) -> dict[str, Field[Any]]:
+    @cache
+    def fields(cls) -> Mapping[str, Field[Any]]:
         """The declared fields by name, in the order of their declaration; those of VIEW last."""
-        found = super().fields()
+        found = dict(super().fields())
         view = {name: found.pop(name) for name in cls.VIEW}
         return {**found, **view}
 

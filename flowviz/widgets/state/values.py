@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import traitlets
@@ -26,7 +27,8 @@ class Values(traitlets.HasTraits):
         self.update(values)
 
     @classmethod
-    def fields(cls) -> dict[str, Field[Any]]:
+    @cache
+    def fields(cls) -> Mapping[str, Field[Any]]:
         """The declared fields by name, in the order of their declaration."""
         return {
             name: value
