@@ -111,6 +111,14 @@ def pixel(page: Any, x: float, y: float, view: int = 0) -> list[int]:
     return page.evaluate(PIXEL, [x, y, view])
 
 
+def inked(page: Any, x: float, y: float) -> None:
+    """Wait until there is ink."""
+    page.wait_for_function(
+        f"String(({PIXEL})([{x}, {y}, 0])) === '{','.join(map(str, INK))}'",
+        timeout=5_000,
+    )
+
+
 def put(page: Any, **state: Any) -> None:
     """What the kernel would send."""
     page.evaluate("(s) => { for (const n in s) model.put(n, s[n]); }", _plain(state))
@@ -315,6 +323,32 @@ def test_nothing_is_painted_while_nothing_changes(show: Any) -> None:
     page.evaluate(COUNT_PAINTS)
     beat(page, 500)
     assert page.evaluate("window.paints") == 0
+
+
+def test_out_of_sight_and_back_within_a_frame_it_goes_on_drawing(show: Any) -> None:
+    page = show(Stage(dot((0, 0)), window=WINDOW), views=0)
+    page.evaluate("""async () => {
+      const Native = IntersectionObserver;
+      globalThis.IntersectionObserver = class extends Native {
+        constructor(hear) {
+          super(() => {});
+          globalThis.hear = (...seen) => hear(seen.map((isIntersecting) => ({ isIntersecting })));
+        }
+      };
+      const module = await import(URL.createObjectURL(
+        new Blob([model.get("_esm")], { type: "text/javascript" })));
+      const el = document.createElement("div");
+      document.body.append(el);
+      ends.push(await module.default.render({ model, el }));
+      hear(false, true);
+    }""")
+    put(page, particles=Stage(dot((2, 2))).get_state()["particles"])
+    inked(page, 2, 2)
+    page.evaluate("hear(true, false)")
+    put(page, particles=Stage(dot((-2, 2))).get_state()["particles"])
+    assert pixel(page, 2, 2) == INK, "nothing is drawn out of sight"
+    page.evaluate("hear(true)")
+    inked(page, -2, 2)
 
 
 def test_it_gets_coarser_when_frames_are_slow_and_sharp_again_when_it_rests(
