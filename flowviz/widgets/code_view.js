@@ -12,9 +12,9 @@ export default {
     lines.setAttribute("aria-label", "The code that makes this panel");
     el.append(copyButton("Copy", "Copy these lines", () => model.get("code")), lines);
     const draw = () => { lines.textContent = model.get("code"); };
-    const sighted = new IntersectionObserver(([entry]) => {
-      if (model.get("seen") === entry.isIntersecting) return;
-      model.set("seen", entry.isIntersecting);
+    const sighted = new IntersectionObserver((entries) => {
+      if (model.get("seen") === entries.at(-1).isIntersecting) return;
+      model.set("seen", entries.at(-1).isIntersecting);
       model.save_changes();
     });
     sighted.observe(el);

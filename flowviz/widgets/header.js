@@ -3,7 +3,7 @@
 import { copy } from "./clipboard.js";
 import { followClasses } from "./classes.js";
 import { download, savePage, savePng } from "./stage/export.js";
-import { find } from "./stage/registry.js";
+import { barsOf, find } from "./stage/registry.js";
 
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
@@ -34,6 +34,13 @@ async function fill(el) {
   } catch {
     // Refused, in a frame say: it takes as much of the notebook as it can.
   }
+}
+
+/** What a saved page says in the place of a training scrubber that it has not; "" where it has one. */
+function untrained(views, el) {
+  const trains = el.closest(".fv-panel")?.querySelector(".fv-run-training:not([hidden])");
+  if (!trains || views.some((view) => view.film.length > 0)) return "";
+  return "No training is recorded in this page: train before saving it, and it goes back through it.";
 }
 
 export default {
@@ -95,8 +102,12 @@ export default {
       ["Picture (PNG)", () => savePng(views(), model.get("file"))],
       ["Page that plays by itself (HTML)", () => {
         const shown = views();
-        const titles = shown.map((view) => view.model.get("title"));
-        savePage(shown, model.get("title"), model.get("file"), { titles, voices: model.get("voices") });
+        savePage(shown, model.get("title"), model.get("file"), {
+          titles: shown.map((view) => view.model.get("title")),
+          voices: model.get("voices"),
+          said: { summary: model.get("summary"), words: model.get("words"), untrained: untrained(shown, el) },
+          bars: find(barsOf(shown[0].get("clock")))?.content,
+        });
       }],
       ["Copy link", async () => {
         const link = linkOf(model.get("query"), el);

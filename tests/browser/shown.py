@@ -14,25 +14,32 @@ DEPTH = f"{PANEL} .fv-run-depth"
 TRAINING = f"{PANEL} .fv-run-training"
 PATIENCE = 60_000
 
-_PIXELS = """selector => {
+_PIXELS = """([selector, middle]) => {
   const canvas = document.querySelector(selector);
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const [width, height] = [canvas.width, canvas.height].map((n) => Math.round(middle * n));
+  const [left, top] = [canvas.width - width, canvas.height - height].map((n) => n >> 1);
+  const { data } = canvas.getContext("2d").getImageData(left, top, width, height);
   const found = [];
   for (let i = 0; i < data.length; i += 4 * 7) found.push([data[i], data[i + 1], data[i + 2]]);
   return found;
 }"""
 
 
-def pixels(page: Page) -> list[tuple[float, float, float]]:
-    """A seventh of the first picture's pixels, as (hue in degrees, saturation, value)."""
-    found = page.evaluate(_PIXELS, f"{STAGE} .fv-stage-pixels")
+def pixels(page: Page, middle: float = 1.0) -> list[tuple[float, float, float]]:
+    """A seventh of the first picture's pixels, as (hue in degrees, saturation, value).
+
+    ``middle``: the part of its width and of its height that is looked at, in the middle of it.
+    """
+    found = page.evaluate(_PIXELS, [f"{STAGE} .fv-stage-pixels", middle])
     hsv = (colorsys.rgb_to_hsv(r / 255, g / 255, b / 255) for r, g, b in found)
     return [(360 * h, s, v) for h, s, v in hsv]
 
 
-def share(page: Page, low: float, high: float, saturation: float = 0.35) -> float:
+def share(
+    page: Page, low: float, high: float, saturation: float = 0.35, *, middle: float = 1.0
+) -> float:
     """The share of the first picture's pixels with a hue between ``low`` and ``high`` degrees."""
-    found = pixels(page)
+    found = pixels(page, middle)
     return sum(low <= h <= high and s >= saturation for h, s, _ in found) / len(found)
 
 

@@ -24,8 +24,10 @@ SMALL = "panel=jacobian_volume&hidden=16,16&cells=12"
 
 def test_cells_that_shrink_are_purple_and_cells_that_grow_are_green(dashboard):
     page = dashboard("panel=jacobian_volume&trained=1200&contours=0")
-    # Cells fade with the base's mass in them, so that the outer ones have little colour.
-    assert share(page, *PURPLE) > 0.02 and share(page, *GREEN) > 0.02
+    # Cells fade with the base's mass in them: what holds most of it has come to the modes, and
+    # what lies between them has been stretched from the middle.
+    assert share(page, 125, 165, 0.2, middle=0.4) > 0.2
+    assert share(page, *PURPLE, middle=0.6) > 0.04
     page.locator(f"{DEPTH} input").press("Home")
     beat(page, 400)
     assert share(page, *PURPLE) < 0.01 and share(page, *GREEN) < 0.01, "the base is neutral"
@@ -39,6 +41,30 @@ def test_nice_stays_neutral_and_says_why(dashboard):
     assert "preserves volume: log|det J| = 0 everywhere" in words(page)
     said = page.locator(f"{PANEL} .fv-slot-companion .fv-note").all_text_contents()
     assert "Layer 1: J is upper triangular: its determinant is the product of the diagonal." in said
+
+
+def test_a_point_that_is_dragged_past_its_bound_goes_back_and_the_panel_says_why(put):
+    page = put(
+        "from flowviz import panels\n"
+        "panel = panels.make('jacobian_volume', flow='planar', layers=2, cells=12)\n"
+        "panel.stage.window = (-20.0, 20.0, -20.0, 20.0)\n"
+        "panel"
+    )
+    handle = f"{STAGE} .fv-stage-handle"
+    picture = page.locator(f"{STAGE} .fv-stage-pixels").bounding_box()
+    drag(page, handle, -0.4 * picture["width"], 0)
+    message = page.locator(f"{PANEL} .fv-message")
+    expect(message).to_contain_text("point", timeout=PATIENCE)
+    expect(message).to_contain_text("10")
+    # Back to where it was taken last: at −10 at most, a quarter of the picture from its left.
+    page.wait_for_function(
+        """([selector, least]) => {
+          const { left, width } = document.querySelector(selector).getBoundingClientRect();
+          return left + width / 2 >= least - 1;
+        }""",
+        arg=[handle, picture["x"] + picture["width"] / 4],
+        timeout=15_000,
+    )
 
 
 def test_the_cursor_is_dragged_and_every_cell_checked(dashboard):

@@ -69,7 +69,11 @@ def test_both_pictures_play_and_look_back_on_one_clock_without_the_kernel(dashbo
     page = dashboard(f"{SMALL}&layers=3&spread=2&position=0")
     page.locator(f"{DEPTH} input").press("Home")
     assert play(page) == 0 and position(page) == 3
+    sentence = page.locator(f"{PANEL} .fv-now")
+    untrained = sentence.inner_text()
+    assert "where the target has samples" in untrained
     train(page, 1200)
+    expect(sentence).not_to_have_text(untrained, timeout=PATIENCE)
     label = page.locator(f"{PANEL} [aria-label^='both objectives']").first
     assert "KL(p*‖p)" in label.get_attribute("aria-label")
     look_back(page)

@@ -111,6 +111,14 @@ def pixel(page: Any, x: float, y: float, view: int = 0) -> list[int]:
     return page.evaluate(PIXEL, [x, y, view])
 
 
+def inked(page: Any, x: float, y: float) -> None:
+    """Wait until there is ink."""
+    page.wait_for_function(
+        f"String(({PIXEL})([{x}, {y}, 0])) === '{','.join(map(str, INK))}'",
+        timeout=5_000,
+    )
+
+
 def put(page: Any, **state: Any) -> None:
     """What the kernel would send."""
     page.evaluate("(s) => { for (const n in s) model.put(n, s[n]); }", _plain(state))
@@ -317,10 +325,36 @@ def test_nothing_is_painted_while_nothing_changes(show: Any) -> None:
     assert page.evaluate("window.paints") == 0
 
 
+def test_out_of_sight_and_back_within_a_frame_it_goes_on_drawing(show: Any) -> None:
+    page = show(Stage(dot((0, 0)), window=WINDOW), views=0)
+    page.evaluate("""async () => {
+      const Native = IntersectionObserver;
+      globalThis.IntersectionObserver = class extends Native {
+        constructor(hear) {
+          super(() => {});
+          globalThis.hear = (...seen) => hear(seen.map((isIntersecting) => ({ isIntersecting })));
+        }
+      };
+      const module = await import(URL.createObjectURL(
+        new Blob([model.get("_esm")], { type: "text/javascript" })));
+      const el = document.createElement("div");
+      document.body.append(el);
+      ends.push(await module.default.render({ model, el }));
+      hear(false, true);
+    }""")
+    put(page, particles=Stage(dot((2, 2))).get_state()["particles"])
+    inked(page, 2, 2)
+    page.evaluate("hear(true, false)")
+    put(page, particles=Stage(dot((-2, 2))).get_state()["particles"])
+    assert pixel(page, 2, 2) == INK, "nothing is drawn out of sight"
+    page.evaluate("hear(true)")
+    inked(page, -2, 2)
+
+
 def test_it_gets_coarser_when_frames_are_slow_and_sharp_again_when_it_rests(
     open_page: Any, tmp_path: Path
 ) -> None:
-    page = open_page(width=632, height=800)
+    page = open_page(width=632, height=800, reduced_motion="reduce")
     page.goto(moving(states=9, loop=True, axes=False).save_html(tmp_path / "s.html").as_uri())
     width = "document.querySelector('.fv-stage-pixels').width"
     sharp = page.evaluate(width)
@@ -329,9 +363,9 @@ def test_it_gets_coarser_when_frames_are_slow_and_sharp_again_when_it_rests(
       const adapt = picture.adapt.bind(picture);
       picture.adapt = () => adapt(40);
     }""")
+    page.emulate_media(reduced_motion="no-preference")
     page.get_by_role("button", name="Play (Space)").click()
-    beat(page, 2500)
-    assert page.evaluate(width) == sharp / 2
+    page.wait_for_function(f"{width} === {sharp / 2}")
     page.get_by_role("button", name="Pause (Space)").click()
     beat(page, 100)
     assert page.evaluate(width) == sharp
@@ -882,7 +916,7 @@ def test_it_fits(
 ) -> None:
     values = {"label": "Σ log|det J|", "values": [0, -0.3, -0.8, -1.2, -1.84]}
     path = rich(strip=strip, position=2.5, readout=values).save_html(tmp_path / "stage.html")
-    page = open_page(width=width, height=900, color_scheme=theme)
+    page = open_page(width=width, height=900, color_scheme=theme, reduced_motion="reduce")
     page.goto(path.as_uri())
     beat(page, 150)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -1003,7 +1037,7 @@ def test_the_page_of_two_stages_fits_its_frame_with_both_scrubbers(
     )
     path = tmp_path / "two.html"
     path.write_text(html, encoding="utf-8")
-    page = open_page(width=size[0], height=size[1])
+    page = open_page(width=size[0], height=size[1], reduced_motion="reduce")
     page.goto(path.as_uri())
     beat(page, 150)
     scrolled = "document.documentElement.scroll"
@@ -1031,13 +1065,22 @@ def plays_alone(open_page: Any, path: Path) -> None:
     page.context.set_offline(True)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
+    page.add_init_script("globalThis.seen = new Set()")
     page.goto(path.as_uri())
-    beat(page, 100)
     assert page.title() == "Away"
-    assert pixel(page, -2, 0) == INK
-    page.get_by_role("button", name="Play (Space)").click()
-    beat(page, 900)
-    assert pixel(page, 2, 0) == INK
+    # By itself, and over and over.
+    page.wait_for_function(
+        """() => {
+          const { position } = flowviz.clock.player;
+          seen.add(Math.round(10 * position));
+          return seen.has(0) && seen.has(10) && seen.size > 4 && position < 0.5;
+        }"""
+    )
+    page.get_by_role("button", name="Pause (Space)").click()
+    for key, x in (("Home", -2), ("End", 2)):
+        page.locator("footer").get_by_label("Position between base and data").press(key)
+        beat(page, 60)
+        assert pixel(page, x, 0) == INK
     page.get_by_role("button", name="Switch between light and dark").click()
     beat(page, 150)
     assert pixel(page, 2, 0) == DARK_INK

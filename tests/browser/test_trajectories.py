@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -98,9 +99,24 @@ def test_dragging_the_marked_point_changes_its_numbers(dashboard):
     assert base - change == pytest.approx(result, abs=1e-9)
 
 
+COUNT_FRAMES = """
+globalThis.frames = 0;
+const put = CanvasRenderingContext2D.prototype.putImageData;
+CanvasRenderingContext2D.prototype.putImageData = function (...how) {
+  globalThis.frames += 1;
+  put.apply(this, how);
+};
+"""
+
+
 def test_what_is_saved_has_its_name_and_plays_without_flowviz(dashboard, open_page, tmp_path):
     page = dashboard(f"{SMALL}&target=two_moons")
+    with page.expect_download() as download:
+        choose(page, "Page that plays by itself (HTML)")
+    untrained = Path(download.value.path()).read_text("utf-8")
+    assert '"untrained":"No training is recorded in this page' in untrained
     train(page, 800)
+    sentence = page.locator(f"{PANEL} .fv-now").inner_text()
     with page.expect_download() as download:
         choose(page, "Picture (PNG)")
     name = "trajectories-two-moons-real-nvp"
@@ -120,9 +136,16 @@ def test_what_is_saved_has_its_name_and_plays_without_flowviz(dashboard, open_pa
     page.locator(f"{PANEL} .fv-code", has_text="import flowviz").wait_for()
 
     alone = open_page(width=1280, height=720)
+    alone.add_init_script(COUNT_FRAMES)
     alone.goto((tmp_path / "saved.html").as_uri())
     alone.locator(".fv-stage-pixels").first.wait_for()
     assert alone.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    alone.wait_for_function("frames > 20 && flowviz.clock.player.position > 1", timeout=PATIENCE)
+    said, lit = alone.locator(".fv-stage-said span"), alone.locator(".fv-stage-lit")
+    assert said.is_hidden(), "it plays: that is another state"
+    assert lit.count() == 1 and alone.locator(".fv-stage-tally li").count() > 2
+    assert alone.locator(".fv-stage-untrained").count() == 0
+    alone.get_by_role("button", name="Pause").click()
     tracks = alone.locator("input[type=range]:visible")
     assert tracks.count() == 2, "depth and training"
     picture = "document.querySelector('.fv-stage-pixels').toDataURL()"
@@ -135,6 +158,9 @@ def test_what_is_saved_has_its_name_and_plays_without_flowviz(dashboard, open_pa
         beat(alone, 300)
         seen.append(alone.evaluate(picture))
     assert len(set(seen)) >= 2
+    for track in tracks.all():
+        track.press("End")
+    assert said.is_visible() and said.inner_text() == sentence
 
 
 def test_a_link_restores_the_picture_and_its_adjustments_and_a_hostile_one_is_answered(dashboard):

@@ -16,9 +16,23 @@
   const after = AbortSignal.timeout.bind(AbortSignal);
   AbortSignal.timeout = (ms) => after(ms === 2000 ? 60000 : ms);
 
-  // Until the widgets are there.
+  // Until the widgets are there; what it waits for is said when that takes long.
+  const PATIENCE = 20000;
+  let late = false;
+  let waitsFor = () => "the server to start Python";
+  const sayWhatFor = () => {
+    if (!late || !byId("fv-loading")) return;
+    byId("fv-loading-note").textContent =
+      `This takes longer than usual: the page is waiting for ${waitsFor()}. Reloading may help.`;
+  };
+  setTimeout(() => {
+    late = true;
+    sayWhatFor();
+    setInterval(sayWhatFor, 1000);
+  }, PATIENCE);
   const progress = (fraction, text) => {
     if (!byId("fv-loading")) return;
+    sayWhatFor();
     byId("fv-loading-bar").style.transform = `scaleX(${fraction})`;
     if (text) byId("fv-loading-text").textContent = text;
   };
@@ -31,6 +45,7 @@
   };
   window.voila_heartbeat = () => {};
   window.voila_process = (cell, count) => {
+    waitsFor = () => "PyTorch to load and the page's cells to run";
     progress(0.15 + (0.55 * cell) / count, cell > 1 || count === 1 ? "Preparing the page…" : "");
   };
   window.update_loading_text = (cell, count, text) => progress(0.7, text);
@@ -38,6 +53,7 @@
     // Voila calls this after the last cell and again when its front end has started.
     if (!window.themeLoaded) {
       window.cellLoaded = true;
+      waitsFor = () => "the widgets' scripts to come from the server and to start";
       progress(0.75, "Drawing…");
       return;
     }
@@ -55,6 +71,7 @@
     cells.style.display = "";
     const views = outputs.filter(({ content }) => WIDGET in (content.data ?? {}));
     if (views.length === 0) return reveal();
+    waitsFor = () => (sockets.size ? "the kernel to send the widgets" : "the connection to the kernel");
     progress(0.9);
     const observer = new MutationObserver(look);
     function look() {

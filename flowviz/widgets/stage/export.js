@@ -35,15 +35,18 @@ export function plain(value) {
 /**
  * The stand-alone page of the models of one or more stages, side by side on one clock.
  *
- * titles: over each stage, by default its own; voices: "forward", "reverse" or "", their colours.
+ * titles: over each stage, by default its own; voices: "forward", "reverse" or "", their colours;
+ * said, bars: as in standalone.
  */
-export function standalonePage(models, { title, titles = [], voices = [] } = {}) {
+export function standalonePage(models, { title, titles = [], voices = [], said, bars } = {}) {
   return page({
     title: title || models[0].get("title") || "flowviz",
     css: models[0].get("_css"),
     esm: models[0].get("_esm"),
     state: {
       title: title ?? "",
+      said,
+      bars,
       stages: models.map((model, i) => ({
         ...Object.fromEntries(STATE.map((name) => [name, plain(model.get(name))])),
         title: titles[i] ?? model.get("title"),
@@ -54,8 +57,8 @@ export function standalonePage(models, { title, titles = [], voices = [] } = {})
 }
 
 /** Save the stand-alone page of these views under a name without ending; see standalonePage. */
-export function savePage(views, title, name, { titles, voices } = {}) {
-  const text = standalonePage(views.map((view) => view.model), { title, titles, voices });
+export function savePage(views, title, name, more = {}) {
+  const text = standalonePage(views.map((view) => view.model), { title, ...more });
   download(new Blob([text], { type: "text/html" }), `${name}.html`);
 }
 

@@ -1,22 +1,25 @@
-// The stages of the page by their keys, so that other widgets' modules can reach their views.
+// The views of the page by their keys, so that other widgets' modules can reach them.
 
 // Every widget imports its own copy of these modules, so what they share lives on the page itself.
 const REGISTRY = Symbol.for("flowviz.stages");
 
-function stages() {
+/** The key of the bars that go by the clock of that name. */
+export const barsOf = (clock) => `bars ${clock}`;
+
+function views() {
   globalThis[REGISTRY] ??= new Map();
   return globalThis[REGISTRY];
 }
 
-/** Make the view known under its stage's key; returns what takes it out again. */
+/** Make the view known under a key, a stage's own or barsOf; returns what takes it out again. */
 export function register(key, view) {
-  stages().set(key, view);
+  views().set(key, view);
   return () => {
-    if (stages().get(key) === view) stages().delete(key);
+    if (views().get(key) === view) views().delete(key);
   };
 }
 
-/** The newest view of the stage with that key; undefined if the page shows none. */
+/** The newest view with that key; undefined if the page shows none. */
 export function find(key) {
-  return stages().get(key);
+  return views().get(key);
 }

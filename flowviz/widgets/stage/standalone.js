@@ -1,9 +1,11 @@
-// Stages without a kernel: a page that fits its frame, with the player and the training scrubber.
+// Stages without a kernel: a page that fits its frame and plays by itself, with the player and the
+// training scrubber.
 
 import { clockFor } from "./clock.js";
 import { make } from "./dom.js";
 import { playerKey } from "./interaction.js";
 import { Reel } from "./reel.js";
+import { Tally } from "./tally.js";
 import { Transport } from "./transport.js";
 import { StageView } from "./view.js";
 
@@ -48,9 +50,13 @@ export class StillModel {
 
 /**
  * Show {title, stages: [state, …]} in `parent`, which fills its page: the stages side by side, the
- * player, and the training scrubber where there is a film. Returns {views, clock}.
+ * player, and the training scrubber where there is a film. It plays from its beginning, over and
+ * over, unless less motion is wanted. Returns {views, clock}.
+ *
+ * said {summary, words, untrained}: what the page shows; what is seen in the state in which it was
+ * saved; what to say where there is no film. bars: as in Tally.
  */
-export function standalone(parent, { title, stages }) {
+export function standalone(parent, { title, stages, said = {}, bars = null }) {
   const root = document.documentElement;
   const choose = (theme) => { root.dataset.fvTheme = theme; };
   choose(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
@@ -70,10 +76,17 @@ export function standalone(parent, { title, stages }) {
     click: () => choose(root.dataset.fvTheme === "dark" ? "light" : "dark"),
   }, "◐");
   const boxes = stages.map(({ voice }) => make("div", { class: "fv-stage-frame", "data-voice": voice }));
+  const words = make("span", {}, said.words ?? "");
+  const sentences = make("p", { class: "fv-stage-said" }, `${said.summary ?? ""} `, words);
+  sentences.hidden = !said.summary && !said.words;
+  const tally = bars?.names.length > 0 ? new Tally(bars) : null;
   parent.append(
-    make("header", { class: "fv-stage-page-head" }, make("h1", {}, title), theme),
-    make("div", { class: "fv-stage-frames" }, ...boxes),
-    make("footer", { class: "fv fv-stage" }, transport.element, reel.element),
+    make("header", { class: "fv-stage-page-head" }, make("h1", {}, title), sentences, theme),
+    make("div", { class: "fv-stage-frames" }, ...boxes, ...(tally ? [tally.element] : [])),
+    make(
+      "footer", { class: "fv fv-stage" }, transport.element, reel.element,
+      ...(said.untrained ? [make("p", { class: "fv-stage-untrained" }, said.untrained)] : []),
+    ),
   );
 
   const views = stages.map((state, i) => {
@@ -83,7 +96,12 @@ export function standalone(parent, { title, stages }) {
   });
   const [first] = views;
   const filmed = views.find((view) => view.film.length > 0) ?? first;
+  const saved = first.get("position");
   const update = (player) => {
+    // The sentence is of that state alone.
+    const there = player.moment < 0 && Math.abs(player.position - saved) < 1e-6;
+    words.style.visibility = there ? "" : "hidden";
+    tally?.update(player);
     transport.element.hidden = player.last === 0;
     transport.update(
       player, first.get("state_names"), stages.length === 1 ? first.get("readout") : null,
@@ -95,6 +113,12 @@ export function standalone(parent, { title, stages }) {
     if (event.target === document.body && playerKey(event.key, act)) event.preventDefault();
   });
   clock.join(update, 1);
-  update(clock.player);
+  if (clock.player.last > 0 && clock.player.tweening) {
+    act((p) => {
+      p.loop = true;
+      p.toStart();
+      p.play();
+    }, false);
+  } else update(clock.player);
   return { views, clock };
 }

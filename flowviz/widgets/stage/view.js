@@ -227,8 +227,9 @@ export class StageView {
     const sized = new ResizeObserver(() => this.resize());
     sized.observe(this.root);
     sized.observe(this.room);
-    const sighted = new IntersectionObserver(([entry]) => {
-      this.seen = entry.isIntersecting;
+    const sighted = new IntersectionObserver((entries) => {
+      // Out of sight and back within one frame, it is told of both: the last holds.
+      this.seen = entries.at(-1).isIntersecting;
       if (this.seen && this.missed) this.redraw();
     });
     sighted.observe(this.root);
