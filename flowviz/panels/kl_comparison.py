@@ -19,11 +19,13 @@ from flowviz.panels.parts.fit import AVERAGE, Fit, FitState, Weights
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
+    about_flow,
     flow_code,
     flow_controls,
     make_flow,
 )
 from flowviz.panels.parts.flow_stage import with_start
+from flowviz.panels.parts.layer_names import layer_names
 from flowviz.panels.parts.model_on_grid import (
     CELLS,
     FEW_CELLS,
@@ -198,10 +200,12 @@ class KLComparison(Panel):
                     "Training settings",
                     controls.stack("learning_rate", "batch", "steps", "path_gradient"),
                     flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
+                    about_flow(settings),
                 ),
             ),
             run=self.run,
             companion=card(self.chart),
+            companion_name="Curves",
             tabs={"Layers": self._layers_tab(), "Constant": self._constant_tab()},
         )
 
@@ -341,7 +345,7 @@ class KLComparison(Panel):
             )
             self.strip.description = f"the layers of the {MODELS[VOICES[i]].lower()}"
         with self.run.hold_sync():
-            self.run.state_names = ["base", *trace.names]
+            self.run.state_names = ["base", *layer_names(self.flows()[i])]
             self.run.readout = {"label": "Σ so far", "values": total}
 
     @draws(*MODEL_SETTINGS)

@@ -39,6 +39,8 @@ REST = 0.6
 """Seconds of rest after which the film is made anew."""
 AVERAGE = 80
 """What is shown is the exponential average of the weights over about so many steps."""
+BEGUN = 2.0
+"""Where a run goes on from is said for so many seconds."""
 NOTED = 2.0
 """While training the settings are brought up to date every so many seconds, and links with them."""
 
@@ -97,7 +99,8 @@ class Fit:
         stages: what the film of a run is shown on.
         moment: the marks of each of the stages for such flows: what the film shows of a moment.
         charts: their cursors stand at the moment shown.
-        waterfall: a chart of what the layers contribute, and the contributions for such flows.
+        bars: a chart of what the layers contribute.
+        contributions: theirs, for such flows: the film of that chart.
 
     Attributes:
         make: as given.
@@ -116,7 +119,8 @@ class Fit:
         stages: Sequence[Stage],
         moment: Callable[[Sequence[Flow]], Sequence[Sequence[Mark]]],
         charts: Sequence[LineChart] = (),
-        waterfall: tuple[BarChart, Callable[[Sequence[Flow]], np.ndarray]] | None = None,
+        bars: BarChart | None = None,
+        contributions: Callable[[Sequence[Flow]], np.ndarray] | None = None,
     ) -> None:
         if not isinstance(panel.settings, FitState):
             raise TypeError("the state of a panel that trains is a FitState")
@@ -124,7 +128,7 @@ class Fit:
         self._settings, self._jobs = panel.settings, panel.jobs
         self._depends = depends
         self._stages, self._moment = stages, moment
-        self._charts, self._waterfall = charts, waterfall
+        self._charts, self._bars, self._contributions = charts, bars, contributions
         self._kept: list[tuple[int, Weights]] = []  # the moments of the run: step and weights
         self._timer: threading.Timer | None = None
         self._film = self._jobs.latest(self._show_film)
@@ -281,8 +285,9 @@ class Fit:
         stride = max(1, math.ceil(self._steps / self._most_kept))
         if not self._kept:
             self._keep()
-        self._say(_again(steps) if self._again else "preparing")
         started, first = time.monotonic(), self.done
+        going_on = first and f"going on from step {first:,}"
+        self._say(_again(steps) if self._again else going_on or "preparing")
         next_picture, next_note = 0.0, started + NOTED
 
         def picture() -> None:
@@ -296,7 +301,8 @@ class Fit:
             ended = time.monotonic()
             made, rate = self.done - first, (self.done - first) / max(ended - started, 1e-9)
             again = self._again and _again(steps, (steps - made) / rate)
-            self._say(again or f"{rate:.0f} steps/s")
+            begun = going_on if ended - started < BEGUN else ""
+            self._say(again or begun or f"{rate:.0f} steps/s")
             next_picture = ended + (ended - began) * (1 / DRAWING_SHARE - 1)
 
         for _ in range(steps):
@@ -385,16 +391,16 @@ class Fit:
             for flow, state in zip(flows, weights, strict=True):
                 flow.load_state_dict(state)
             shots.append((step, self._moment(flows)))
-            if self._waterfall is not None:
-                contributions.append(self._waterfall[1](flows))
+            if self._contributions is not None:
+                contributions.append(self._contributions(flows))
         steps = [step for step, _ in shots]
         for index, stage in enumerate(self._stages):
             stage.film = [Moment(step=step, marks=list(marks[index])) for step, marks in shots]
         for chart in self._charts:
             chart.moments = steps
-        if self._waterfall is not None:
-            chart = self._waterfall[0]
-            chart.show_contributions(chart.names, chart.values, film=np.array(contributions))
+        if self._bars is not None:
+            film = np.array(contributions)
+            self._bars.show_contributions(self._bars.names, self._bars.values, film=film)
         self._run_bar.moments = steps
 
     # ---- words ---------------------------------------------------------------------------------

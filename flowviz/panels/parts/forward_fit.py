@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from flowviz.flows import Flow
 from flowviz.panels.parts.adjust_layer import AdjustLayer, Adjustments, adjustment_code
@@ -13,19 +14,19 @@ from flowviz.panels.parts.fit import AVERAGE, Fit, FitState, Weights
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
+    about_flow,
     flow_code,
     flow_controls,
     make_flow,
 )
+from flowviz.panels.parts.flow_stage import FlowStage
 from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
 from flowviz.targets import Target
 from flowviz.training import Trainer, maximum_likelihood
-from flowviz.widgets.charts import BarChart, LossChart
+from flowviz.widgets.charts import LossChart
 from flowviz.widgets.charts.loss import Series
 from flowviz.widgets.layout import folded, stack
 from flowviz.widgets.panel import Panel
-from flowviz.widgets.run_bar import RunBar
-from flowviz.widgets.stage import Stage
 from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Integer, Real
 
@@ -49,11 +50,11 @@ class ForwardFit:
 
     Args:
         panel: its state is a :class:`ForwardFitState`.
-        run: the panel's run bar.
-        stages: what shows the flow, and the film of its training; one's own points are drawn on
-            the first.
+        show: the stages that show the flow, and the film of its training; one's own points are
+            drawn on the first.
         moment: the marks of each stage for a flow: what the film shows of a moment.
-        waterfall: a chart of what the layers contribute, and the contributions for a flow.
+        at_point: log|det J| of each layer shown at the marked point, ``[K]``, for the film of its
+            chart.
 
     Attributes:
         target_controls, flow_controls, more_controls: of the target; of the flow and its
@@ -65,10 +66,9 @@ class ForwardFit:
     def __init__(
         self,
         panel: Panel,
-        run: RunBar,
-        stages: Sequence[Stage],
+        show: FlowStage,
         moment: Callable[[Flow], Sequence[Sequence[Mark]]],
-        waterfall: tuple[BarChart, Callable[[Flow], np.ndarray]] | None = None,
+        at_point: Callable[[Flow], Tensor] | None = None,
     ) -> None:
         if not isinstance(panel.settings, ForwardFitState):
             raise TypeError("the state of a panel with a ForwardFit is a ForwardFitState")
@@ -78,21 +78,22 @@ class ForwardFit:
         self._untrained: Flow | None = None
         self._adjusted: Any = ()
         self._trained_on: Target | None = None
-        self._target = TargetChoice(panel, stages[0])
+        self._target = TargetChoice(panel, show.stage)
         self.loss = LossChart(
             "the loss against the training step", title="−log p in nats", height=0
         )
-        self.loss.clock = run.clock
+        self.loss.clock = show.run.clock
         self.fit = Fit(
             panel,
-            run,
+            show.run,
             self._trainers,
             start=lambda: make_flow(settings),
             depends=(*TARGET_SETTINGS, *FLOW_SETTINGS, "rate", "batch", "adjustments"),
-            stages=stages,
+            stages=show.stages,
             moment=lambda flows: moment(flows[0]),
             charts=[self.loss],
-            waterfall=_of_the_first(waterfall),
+            bars=show.bars,
+            contributions=at_point and (lambda flows: show.contributions(at_point(flows[0]))),
         )
         self._adjust = AdjustLayer(settings, controls, lambda: self.flow)
         self.target_controls = self._target.widget
@@ -103,6 +104,7 @@ class ForwardFit:
             "Training settings",
             controls.stack("rate", "batch", "steps"),
             flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
+            about_flow(settings),
         )
 
     # ---- a part of the panel -------------------------------------------------------------------
@@ -228,13 +230,3 @@ class ForwardFit:
             self._adjust.apply(flows, wanted, fresh=fresh)
         except ValueError as error:
             self._panel.fail(error)
-
-
-def _of_the_first(
-    waterfall: tuple[BarChart, Callable[[Flow], np.ndarray]] | None,
-) -> tuple[BarChart, Callable[[Sequence[Flow]], np.ndarray]] | None:
-    """A waterfall of a flow as one of the first of several."""
-    if waterfall is None:
-        return None
-    chart, contributions = waterfall
-    return chart, lambda flows: contributions(flows[0])

@@ -361,7 +361,7 @@ class Panel:
         contents = {**self.screen.tabs, "Code": self.code_view}
         if self.goals and "goals" not in self.settings.hide:
             contents = {"Goals": self.goal_list, **contents}
-        self.tabs = Tabs(contents, first="Choose")
+        self.tabs = Tabs(contents, {"Choose": "controls", self.screen.companion_name: "companion"})
         self.header.stages = [stage.key for stage in self.screen.stages]
         self.header.voices = list(self.screen.voices)
         root = widgets.VBox(
