@@ -50,7 +50,7 @@ class JacobianVolumeState(ForwardFitState):
     particles = Toggle(False, label="Particles", help="Samples of the base, carried along")
     contours = Toggle(True, label="Target's contours", help="Outline the target in ink")
     layer = Integer(0, 0, 200, label="Matrix of", help="0: the whole flow; else the layer")
-    side = Real(0.3, 0.02, 2.0, log=True, label="Side of the square", help="At the cursor")
+    side = Real(0.3, 0.02, 2.0, log=True, label="Square's side", help="At the cursor")
     point = Points(((0.8, 0.6),), count=1, bound=10, help="The cursor, in the base plane")
     position = Real(200.0, 0.0, 200.0, label="Position", help="0 (base) to the number of layers")
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,17 @@ class FitState(PanelState):
     steps = Integer(1200, 10, 20_000, step=10, label="Steps", help="How long a run is")
     trained = Integer(0, 0, 20_000, help="Training steps made; setting it makes them")
 
+    trained_by: ClassVar[tuple[str, ...]] = ()
+    """The settings on which trained weights depend, besides how many steps were made."""
+
+    @classmethod
+    def completed(cls, values: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+        """The training of ``first`` is of its own fit: another fit begins untrained."""
+        completed = super().completed(values, first)
+        if "trained" not in values and not {*cls.trained_by, "steps"}.isdisjoint(values):
+            completed.pop("trained", None)
+        return completed
+
     asked = False
     """Whether the update under way says how far the training is to be."""
 
@@ -95,7 +106,6 @@ class Fit:
             weights that each is to go on from, or None to start with untrained ones, and the
             step that these are of.
         start: makes the untrained flow.
-        depends: the settings on which the trained weights depend, besides ``trained``.
         stages: what the film of a run is shown on.
         moment: the marks of each of the stages for such flows: what the film shows of a moment.
         charts: their cursors stand at the moment shown.
@@ -115,7 +125,6 @@ class Fit:
         make: Callable[[Weights | None, int], Sequence[Trainer]],
         *,
         start: Callable[[], Flow],
-        depends: Sequence[str],
         stages: Sequence[Stage],
         moment: Callable[[Sequence[Flow]], Sequence[Sequence[Mark]]],
         charts: Sequence[LineChart] = (),
@@ -126,7 +135,6 @@ class Fit:
             raise TypeError("the state of a panel that trains is a FitState")
         self._panel, self._run_bar, self.make, self._flow = panel, run, make, start
         self._settings, self._jobs = panel.settings, panel.jobs
-        self._depends = depends
         self._stages, self._moment = stages, moment
         self._charts, self._bars, self._contributions = charts, bars, contributions
         self._kept: list[tuple[int, Weights]] = []  # the moments of the run: step and weights
@@ -204,7 +212,7 @@ class Fit:
     def key(self, trained: int) -> str:
         """The name of the weights after so many steps: a hash of all that they depend on."""
         values = self._settings.to_dict()
-        settings = {name: values[name] for name in self._depends}
+        settings = {name: values[name] for name in self._settings.trained_by}
         return shipped.key(self._panel.name, {**settings, "trained": trained}, self._flow())
 
     # ---- the buttons ---------------------------------------------------------------------------

@@ -37,6 +37,7 @@ class ForwardFitState(TargetState, FlowState, FitState):
     rate = Real(0.005, 1e-4, 0.1, log=True, label="Learning rate", help="Of Adam")
     batch = Integer(512, 16, 4096, step=16, label="Batch", help="Samples of the target a step")
     adjustments = Adjustments(label="Adjust a layer", help="Parameters set by hand")
+    trained_by = (*TARGET_SETTINGS, *FLOW_SETTINGS, "rate", "batch", "adjustments")
 
 
 MODEL_SETTINGS = (*TARGET_SETTINGS, *FLOW_SETTINGS, "adjustments", "trained")
@@ -88,7 +89,6 @@ class ForwardFit:
             show.run,
             self._trainers,
             start=lambda: make_flow(settings),
-            depends=(*TARGET_SETTINGS, *FLOW_SETTINGS, "rate", "batch", "adjustments"),
             stages=show.stages,
             moment=lambda flows: moment(flows[0]),
             charts=[self.loss],
