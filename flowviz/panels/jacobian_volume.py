@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from flowviz.flows import Bijection, Flow, catalog
 from flowviz.flows.plane import GridTrace, grid_trace
 from flowviz.panels.parts.cursor import Cursor, look
 from flowviz.panels.parts.flow_choice import FLOW_SETTINGS, flow_field
-from flowviz.panels.parts.flow_stage import FlowStage, with_start
+from flowviz.panels.parts.flow_stage import FlowStage, carried, with_start
 from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
 from flowviz.panels.parts.grid_checks import GridChecks
 from flowviz.panels.parts.layer_choice import LayerChoice
@@ -138,13 +138,7 @@ class JacobianVolume(Panel):
         return Screen(
             pictures=[card(self.stage)],
             stages=[self.stage],
-            controls=card(
-                self.model.target_controls,
-                self.model.flow_controls,
-                controls.stack("layer", "side"),
-                self.model.more_controls,
-                more,
-            ),
+            controls=self.model.controls(controls.stack("layer", "side"), more=[more]),
             run=self.show.run,
             companion=cursor,
             companion_name="Cursor",
@@ -227,11 +221,9 @@ class JacobianVolume(Panel):
             values, label = with_start(grid.logabsdet), "log|det J| of the layer"
         return Grid(grid.corners, values=values, weights=weights, label=label)
 
-    @torch.no_grad()
     def _samples(self, flow: Flow) -> Tensor:
         """Samples of the base on their way, ``[K+1, N, 2]``."""
-        generator = Generator(device=flow.like.device).manual_seed(self.settings.seed)
-        return flow.trace(flow.base.sample(PARTICLES, generator)).states
+        return carried(flow, PARTICLES, self.settings.seed).states
 
     def _particles(self, samples: Tensor) -> list[Particles]:
         if not self.settings.particles:

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
-import torch
-from torch import Generator
 
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
 from flowviz.flows.plane import grid_trace
 from flowviz.panels.parts.divergence_curves import SMOOTHING, divergence_curves
-from flowviz.panels.parts.flow_stage import with_start
+from flowviz.panels.parts.flow_stage import carried, with_start
 from flowviz.panels.parts.layer_names import layer_names
 from flowviz.panels.parts.model_on_grid import (
     CELLS,
@@ -250,11 +248,9 @@ class KLComparison(Panel):
             for i, flow in enumerate(flows)
         ]
 
-    @torch.no_grad()
     def _carry(self, flow: Flow) -> Trace:
         """The same base samples for every model."""
-        generator = Generator(device=flow.like.device).manual_seed(self.settings.seed)
-        return flow.trace(flow.base.sample(PARTICLES, generator))
+        return carried(flow, PARTICLES, self.settings.seed)
 
     def _picture(self, grid: ModelOnGrid, i: int, model: Measured) -> Image:
         if self.settings.show == "density":

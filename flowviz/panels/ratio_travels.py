@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Generator, Tensor
+from torch import Tensor
 
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
 from flowviz.grid import Grid2D, Window
 from flowviz.panels.parts.flow_choice import FLOW_SETTINGS
-from flowviz.panels.parts.flow_stage import FlowStage
+from flowviz.panels.parts.flow_stage import FlowStage, carried
 from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
 from flowviz.panels.parts.loose_inverse import loose_code, loosened, loosening
 from flowviz.panels.parts.two_sides import TwoSides, alike, pulled_back, ratio_in_u, ratio_in_x
@@ -114,12 +114,7 @@ class RatioTravels(Panel):
                 card(self.x, row(self.at_x, self.difference), title="x: data"),
             ],
             stages=[self.u, self.x],
-            controls=card(
-                self.model.target_controls,
-                self.model.flow_controls,
-                self.controls.stack("carried", "passes"),
-                self.model.more_controls,
-            ),
+            controls=self.model.controls(self.controls.stack("carried", "passes")),
             run=self.show.run,
             companion=card(self.sides.widget),
             tabs={"Layers": self.show.strip, "Loss": self.model.loss},
@@ -169,14 +164,10 @@ class RatioTravels(Panel):
         with self.show.ours():
             self.x.description = self.u.description = self.words()
 
-    @torch.no_grad()
     def _carry(self, flow: Flow, count: int) -> Trace:
         """The particles on their way."""
-        generator = Generator(device=flow.like.device).manual_seed(self.settings.seed)
-        if self.settings.carried == "model":
-            return flow.trace(flow.base.sample(count, generator))
-        x = self.model.target.sample(count, generator, flow.like.device, flow.like.dtype)
-        return flow.trace_inverse(x)
+        target = self.model.target if self.settings.carried == "target" else None
+        return carried(flow, count, self.settings.seed, target)
 
     @torch.no_grad()
     def _marks(self, flow: Flow, trace: Trace, cells: int) -> tuple[list[Particles], list[Mark]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
@@ -16,7 +16,7 @@ from flowviz.flows.plane import carried_log_density
 from flowviz.grid import Window
 from flowviz.panels.parts.film import fewer
 from flowviz.panels.parts.flow_choice import FLOW_SETTINGS
-from flowviz.panels.parts.flow_stage import FlowStage, first, outside
+from flowviz.panels.parts.flow_stage import FlowStage, carried, first, outside
 from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
 from flowviz.panels.parts.particle_colours import COLOURS, particle_colours
 from flowviz.panels.parts.volume_words import factor_in_words, log_density_in_words
@@ -29,6 +29,11 @@ from flowviz.widgets.state import Choice, Integer, Points, Real, Toggle
 
 DIRECTIONS = {"forward": "Base → data: sample", "inverse": "Data → base: normalize"}
 
+CREASE = {
+    "flow": "planar",
+    "layers": 1,
+    "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
+}
 STRETCHES = 8
 """A layer that is an ODE is shown in so many stretches of time, to be seen along its path."""
 STRIP_PARTICLES = 500
@@ -71,13 +76,7 @@ class Trajectories(Panel):
         ),
         (
             "One planar layer",
-            {
-                "flow": "planar",
-                "layers": 1,
-                "color": "layer",
-                "contours": False,
-                "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
-            },
+            {**CREASE, "color": "layer", "contours": False},
         ),
         ("Untrained", {"flow": "real_nvp", "layers": 6, "spread": 2.0}),
     )
@@ -112,12 +111,7 @@ class Trajectories(Panel):
             "Start from “One planar layer”, turn w and v with “Adjust a layer”, and drag u to the "
             "crease.",
             "A planar layer stretches where tanh is steep: 1 + vᵀw tanh′ is its determinant.",
-            by={
-                "flow": "planar",
-                "layers": 1,
-                "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
-                "point": ((0.0, 0.0),),
-            },
+            by={**CREASE, "point": ((0.0, 0.0),)},
         ),
     )
 
@@ -147,13 +141,7 @@ class Trajectories(Panel):
         return Screen(
             pictures=[card(self.stage)],
             stages=[self.stage],
-            controls=card(
-                self.model.target_controls,
-                self.model.flow_controls,
-                controls["color"],
-                self.model.more_controls,
-                more,
-            ),
+            controls=self.model.controls(controls["color"], more=[more]),
             run=self.show.run,
             companion=point,
             companion_name="Bars",
@@ -215,15 +203,10 @@ class Trajectories(Panel):
         density = self._density(flow, self.stage.window, FILM_CELLS)
         return [[*density, self._particles(flow, trace), Paths(self._path(flow).states)]]
 
-    @torch.no_grad()
     def _carry(self, flow: Flow, count: int) -> Trace:
-        """The particles' way: base samples to the data, or samples of the target to the base."""
-        like = flow.like
-        generator = Generator(device=like.device).manual_seed(self.settings.seed)
-        if self.settings.direction == "forward":
-            return flow.trace(flow.base.sample(count, generator))
-        x = self.model.target.sample(count, generator, like.device, like.dtype)
-        return flow.trace_inverse(x)
+        """The particles' way."""
+        target = self.model.target if self.settings.direction == "inverse" else None
+        return carried(flow, count, self.settings.seed, target)
 
     @torch.no_grad()
     def _path(self, flow: Flow) -> Trace:

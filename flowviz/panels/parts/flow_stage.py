@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import traitlets
-from torch import Tensor
+from torch import Generator, Tensor
 
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
@@ -239,6 +239,16 @@ class FlowStage:
     def _moved(self, position: float) -> None:
         if abs(self._wanted() - position) > 1e-3:
             self._settings.position = round(min(position, self.last) / self.stretches, 3)
+
+
+@torch.no_grad()
+def carried(flow: Flow, count: int, seed: int, target: Target | None = None) -> Trace:
+    """So many samples of the base on their way to the data; of ``target`` on theirs to the base."""
+    like = flow.like
+    generator = Generator(device=like.device).manual_seed(seed)
+    if target is None:
+        return flow.trace(flow.base.sample(count, generator))
+    return flow.trace_inverse(target.sample(count, generator, like.device, like.dtype))
 
 
 def with_start(logabsdet: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import ipywidgets as widgets
 import numpy as np
 from torch import Tensor
 
@@ -25,7 +26,7 @@ from flowviz.targets import Target
 from flowviz.training import Trainer, maximum_likelihood
 from flowviz.widgets.charts import LossChart
 from flowviz.widgets.charts.loss import Series
-from flowviz.widgets.layout import folded, stack
+from flowviz.widgets.layout import card, folded, stack
 from flowviz.widgets.panel import Panel
 from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Integer, Real
@@ -58,8 +59,6 @@ class ForwardFit:
             chart.
 
     Attributes:
-        target_controls, flow_controls, more_controls: of the target; of the flow and its
-            adjustments; of the training and what few need.
         fit: the training.
         loss: the chart of its losses.
     """
@@ -96,16 +95,25 @@ class ForwardFit:
             contributions=at_point and (lambda flows: show.contributions(at_point(flows[0]))),
         )
         self._adjust = AdjustLayer(settings, controls, lambda: self.flow)
-        self.target_controls = self._target.widget
-        self.flow_controls = stack(
+        self._flow_controls = stack(
             flow_controls(settings, controls, ("flow", "layers")), self._adjust.widget
         )
-        self.more_controls = folded(
+        self._more_controls = folded(
             "Training settings",
             controls.stack("rate", "batch", "steps"),
             flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
             about_flow(settings),
         )
+
+    def controls(self, *own: widgets.Widget, more: Sequence[widgets.Widget] = ()) -> widgets.VBox:
+        """The card of all controls: of the target, the flow, the panel's own; then what few need.
+
+        Args:
+            own: the panel's own controls.
+            more: what is folded away last.
+        """
+        first = self._target.widget, self._flow_controls
+        return card(*first, *own, self._more_controls, *more)
 
     # ---- a part of the panel -------------------------------------------------------------------
 
