@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import zmq
 from jupyter_client.session import Session
 
@@ -112,7 +112,7 @@ class LivePage:
         page.on("websocket", self._listen)
         page.goto(server.address(), wait_until="commit")
         page.wait_for_selector(".fv-panel:not(.fv-away)", timeout=PATIENCE)
-        self._kernel = _Kernel(_connection(server, self._kernel_id()))
+        self._kernel = _Kernel(_connection(self._kernel_id()))
         self._kernel.run(
             f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
             "from tests.browser.kernel_side import Frame; _frame = Frame()"
@@ -223,10 +223,8 @@ class _Kernel:
         self._context.destroy()
 
 
-def _connection(server: Server, kernel_id: str) -> Path:
-    """The file that says how one speaks with the kernel: its command line names it."""
-    for process in psutil.Process(server.process.pid).children(recursive=True):
-        for part in process.cmdline():
-            if kernel_id in part:
-                return Path(part.removeprefix("--IPKernelApp.connection_file="))
+def _connection(kernel_id: str) -> Path:
+    """The file that says how one speaks with the kernel, in the server's temporary folder."""
+    for file in Path(tempfile.gettempdir()).glob(f"voila_*/kernel-{kernel_id}.json"):
+        return file
     raise Broken("the kernel is gone")

@@ -151,8 +151,10 @@ def test_lockstep_survives_a_pause_and_the_same_seed_gives_the_same_numbers(make
 
 def test_train_goes_on_after_the_last_step(make):
     panel = train(make())
-    trainers = panel.fit.trainers
+    trainers, said = panel.fit.trainers, []
+    bar(panel).observe(lambda change: said.append(change["new"]), names=["status"])
     train(panel)
+    assert said[0] == "going on from step 10 · CPU"
     assert panel.fit.trainers is trainers
     assert panel.fit.done == panel.settings.trained == bar(panel).steps == 20
     panel.fit.press_reset()
