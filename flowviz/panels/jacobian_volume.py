@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
-import ipywidgets as widgets
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from flowviz.flows import Bijection, Flow, catalog, check, jacobian
+from flowviz.flows import Bijection, Flow, catalog
 from flowviz.flows.plane import GridTrace, grid_trace
+from flowviz.panels.parts.cursor import Cursor, look
 from flowviz.panels.parts.flow_choice import FLOW_SETTINGS, flow_field
-from flowviz.panels.parts.flow_stage import FlowStage, with_start
+from flowviz.panels.parts.flow_stage import FlowStage, carried, with_start
 from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
+from flowviz.panels.parts.grid_checks import GridChecks
+from flowviz.panels.parts.layer_choice import LayerChoice
 from flowviz.panels.parts.target_choice import target_field
-from flowviz.widgets.charts import BarChart, Heatmap
-from flowviz.widgets.layout import button, card, classed, folded, row, stack
+from flowviz.panels.parts.volume_words import ROUNDING, structure_in_words, volume_in_words
+from flowviz.widgets.charts import Heatmap
+from flowviz.widgets.layout import card, classed, folded, row, stack
 from flowviz.widgets.panel import Goal, Panel, Screen, draws
 from flowviz.widgets.readouts import Note, Readout, format_number
-from flowviz.widgets.stage import Grid, Particles, Shapes
+from flowviz.widgets.stage import Grid, Particles
 from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Choice, Integer, Points, Real, Toggle
 
@@ -32,10 +35,6 @@ EXTENT = 3.0
 STRIP_CELLS = 16
 FILM_CELLS = 24
 PARTICLES = 800
-EDGE_POINTS = 16
-"""So many points of each edge of the small square are carried along."""
-ROUNDING = 2e-6
-"""|log|det J|| below this is zero to rounding in float32."""
 
 
 class JacobianVolumeState(ForwardFitState):
@@ -51,7 +50,7 @@ class JacobianVolumeState(ForwardFitState):
     particles = Toggle(False, label="Particles", help="Samples of the base, carried along")
     contours = Toggle(True, label="Target's contours", help="Outline the target in ink")
     layer = Integer(0, 0, 200, label="Matrix of", help="0: the whole flow; else the layer")
-    side = Real(0.3, 0.02, 2.0, log=True, label="Side of the square", help="At the cursor")
+    side = Real(0.3, 0.02, 2.0, log=True, label="Square's side", help="At the cursor")
     point = Points(((0.8, 0.6),), count=1, bound=10, help="The cursor, in the base plane")
     position = Real(200.0, 0.0, 200.0, label="Position", help="0 (base) to the number of layers")
 
@@ -107,14 +106,15 @@ class JacobianVolume(Panel):
 
     def build(self) -> Screen:
         controls = self.controls
-        self.show = FlowStage(self, handle="cursor")
-        self.stage = self.show.stage
-        self.waterfall = BarChart("log|det J| of each layer at the cursor", height=0)
-        self.waterfall.clock = self.stage.clock
-        filmed = (self.waterfall, lambda flow: self._cursor(flow).logabsdet.numpy())
-        self.model = ForwardFit(self, self.show.run, [self.stage], self._moment, filmed)
-        self.fit = self.model.fit
-        self.parts = [self.model, self.show]
+        bars = "log|det J| of each layer at the cursor"
+        self.show = FlowStage(self, handle="cursor", bars=bars)
+        self.stage, self.waterfall = self.show.stage, self.show.bars
+        self.model = ForwardFit(
+            self, self.show, self._moment, lambda flow: self._cursor(flow).logabsdet
+        )
+        self.fit, self.parts = self.model.fit, [self.model, self.show]
+        self.choice = LayerChoice(self, "Numbers and matrix of")
+        self.checks = GridChecks(self, lambda: self.model.flow, EXTENT)
         names = (
             ("Formula", "The layers' own log|det J|"),
             ("Autodiff", "slogdet of the Jacobian by autodiff"),
@@ -126,31 +126,27 @@ class JacobianVolume(Panel):
             "Jacobian at the cursor", rows=["∂z′₁", "∂z′₂"], columns=["/∂z₁", "/∂z₂"], height=0
         )
         self.structure = Note()
-        self._build_layer_choice()
         cursor = card(
             classed(row(*self.three), "fv-three"),
             self.matrix,
             self.structure,
             title="log|det J| at the cursor",
         )
-        more = folded("More of the picture", controls.stack("cells", "particles", "contours"))
+        more = folded(
+            "More of the picture", controls.stack("per", "cells", "particles", "contours")
+        )
         return Screen(
             pictures=[card(self.stage)],
             stages=[self.stage],
-            controls=card(
-                self.model.target_controls,
-                self.model.flow_controls,
-                controls.stack("per", "layer", "side"),
-                self.model.more_controls,
-                more,
-            ),
+            controls=self.model.controls(controls.stack("layer", "side"), more=[more]),
             run=self.show.run,
             companion=cursor,
+            companion_name="Cursor",
             tabs={
                 "Bars": self.waterfall,
                 "Layers": self.show.strip,
                 "Loss": self.model.loss,
-                "Checks": stack(self.discrepancy, self._build_checks()),
+                "Checks": stack(self.discrepancy, self.checks.widget),
             },
         )
 
@@ -161,7 +157,6 @@ class JacobianVolume(Panel):
         """The warped grid, and what lies over it."""
         flow, target, settings = self.model.flow, self.model.target, self.settings
         grid = grid_trace(flow, EXTENT, settings.cells)
-        names = [layer.describe() for layer in flow.transform]
         why = [getattr(settings, name) for name in FLOW_SETTINGS]
         samples = self._samples(flow)
         window = self.show.window(samples, target, why)
@@ -172,17 +167,17 @@ class JacobianVolume(Panel):
         ]
         with self.show.ours():
             small = replace(self._grid(grid_trace(flow, EXTENT, STRIP_CELLS)), label="")
-            self.show.show([*marks, *self._cursor(flow).shapes()], [small], names, window)
-        self._show_layers(names)
+            self.show.show([*marks, *self._cursor(flow).shapes()], [small], flow, window)
+        self.choice.show(self.show.names)
         self._volume(grid)
         self.show.seek()
-        self._forget_checks(flow)
+        self.checks.show((id(flow), self.model.trained, settings.adjustments, settings.cells))
         self.model.show()
 
     @draws(*MODEL_SETTINGS, "point", "side", "layer")
     def _draw_cursor(self) -> None:
         """The cursor's square, and the numbers of the chosen layer or of the whole flow."""
-        flow, layer = self.model.flow, self._layer()
+        flow, layer = self.model.flow, self.choice.layer
         cursor = self._cursor(flow)
         self.ways = analytic, autodiff, area = cursor.three_ways(layer)
         for readout, value in zip(self.three, self.ways, strict=True):
@@ -200,14 +195,9 @@ class JacobianVolume(Panel):
         )
         whose = f"Layer {layer}" if layer else "The whole flow"
         self.structure.show(f"{whose}: J is {structure_in_words(mask, J, rank_one=rank_one)}.")
-        names = [layer.describe() for layer in flow.transform]
-        self.waterfall.show_contributions(names, cursor.logabsdet.numpy())
-        total = with_start(cursor.logabsdet).cumsum(0).numpy()
+        self.show.show_point(cursor.logabsdet, *cursor.shapes())
         with self.show.ours():
-            self.stage.show(*cursor.shapes())
-            self.show.place_handle()
             self.stage.description = self._in_words(cursor)
-        self.show.run.readout = {"label": "Σ so far", "values": total}
 
     @draws("per", "particles", "point", "side")
     def _film_again(self) -> None:
@@ -231,11 +221,9 @@ class JacobianVolume(Panel):
             values, label = with_start(grid.logabsdet), "log|det J| of the layer"
         return Grid(grid.corners, values=values, weights=weights, label=label)
 
-    @torch.no_grad()
     def _samples(self, flow: Flow) -> Tensor:
         """Samples of the base on their way, ``[K+1, N, 2]``."""
-        generator = Generator(device=flow.like.device).manual_seed(self.settings.seed)
-        return flow.trace(flow.base.sample(PARTICLES, generator)).states
+        return carried(flow, PARTICLES, self.settings.seed).states
 
     def _particles(self, samples: Tensor) -> list[Particles]:
         if not self.settings.particles:
@@ -250,7 +238,7 @@ class JacobianVolume(Panel):
 
     def _volume(self, grid: GridTrace) -> None:
         """What the chosen layer, or the whole flow, does to volumes."""
-        layer = self._layer()
+        layer = self.choice.layer
         values = grid.logabsdet[layer - 1] if layer else grid.total()[-1]
         moved = float((grid.corners[-1] - grid.corners[0]).abs().max())
         self.keeps_volume = float(values.abs().max()) < ROUNDING and moved > 0.1 and layer == 0
@@ -272,8 +260,8 @@ class JacobianVolume(Panel):
 
     def code(self) -> str:
         (x, y), *_ = self.settings.point
-        which = f"flow.bijections[{self._layer() - 1}]" if self._layer() else "flow"
-        before = f"flow.trace(u).states[{self._layer() - 1}]" if self._layer() else "u"
+        which = f"flow.bijections[{self.choice.layer - 1}]" if self.choice.layer else "flow"
+        before = f"flow.trace(u).states[{self.choice.layer - 1}]" if self.choice.layer else "u"
         return "\n".join(
             [
                 *self.model.imports(),
@@ -294,159 +282,6 @@ class JacobianVolume(Panel):
             ]
         )
 
-    # ---- the layer whose matrix is shown -------------------------------------------------------
-
-    def _build_layer_choice(self) -> None:
-        self.layer_choice = classed(
-            widgets.Dropdown(
-                options=[("The whole flow", 0)],
-                description="Numbers and matrix of",
-                tooltip="The whole flow, or one of its layers",
-            ),
-            "fv-control",
-        )
-        self._filling = False
-        self.controls.put("layer", self.layer_choice)
-
-        def chosen(change: Any) -> None:
-            if not self._filling and change["new"] is not None:
-                self.settings.layer = change["new"]
-
-        self.layer_choice.observe(chosen, names=["value"])
-
-    def _show_layers(self, names: Sequence[str]) -> None:
-        options = [("The whole flow", 0)]
-        options += [(f"Layer {i + 1}: {name}", i + 1) for i, name in enumerate(names)]
-        self._filling = True
-        if list(self.layer_choice.options) != options:
-            self.layer_choice.options = options
-        if self.layer_choice.value != self._layer():
-            self.layer_choice.value = self._layer()
-        self._filling = False
-
-    def _layer(self) -> int:
-        """The layer chosen, 1 … K, or 0 for the whole flow; a layer that is not there is that."""
-        return self.settings.layer if self.settings.layer <= self.show.last else 0
-
-    # ---- checks on demand ----------------------------------------------------------------------
-
-    def _build_checks(self) -> widgets.Widget:
-        names = {
-            "logabsdet": ("Formula against autodiff", "Largest error of log|det J|"),
-            "inverse_logabsdet": ("The same of the inverse", "Largest error, data → base"),
-            "round_trip": ("Round trip", "Largest |T⁻¹(T(u)) − u|"),
-            "structure": ("Structural zeros", "Largest |∂z'ᵢ/∂zⱼ| where zero by construction"),
-            "area": ("Areas of the cells", "Median error of log|det J| against the cell's area"),
-        }
-        self.errors = {name: Readout(title, help=help) for name, (title, help) in names.items()}
-        self.checked = Note()
-        self._checked: Any = None
-        run = self.jobs.latest(self._check)
-        action = button("Check every cell", run, help="Hold the formula against autodiff and area")
-        self.controls.put("check", action)
-        return stack(action, self.checked, row(*self.errors.values()))
-
-    def _check(self) -> None:
-        flow = self.model.flow
-        grid = grid_trace(flow, EXTENT, self.settings.cells)
-        like = flow.like
-        lines = torch.linspace(-EXTENT, EXTENT, self.settings.cells + 1)
-        centres = (lines[1:] + lines[:-1]) / 2
-        result = check(flow.transform, torch.cartesian_prod(centres, centres).to(like))
-        for name in ("logabsdet", "inverse_logabsdet", "round_trip", "structure"):
-            self.errors[name].show(getattr(result, name))
-        areas = (grid.measured()[-1] - grid.total()[-1]).abs()
-        self.errors["area"].show(float(areas.median()))
-        self.checked.show(
-            f"The largest errors over the centres of {self.settings.cells**2:,} cells, for the "
-            f"whole flow, in {str(like.dtype).removeprefix('torch.')}."
-        )
-        self._checked = self._version(flow)
-
-    def _forget_checks(self, flow: Flow) -> None:
-        """Errors of another flow are not shown."""
-        if self._checked is None or self._checked != self._version(flow):
-            self._checked = None
-            for readout in self.errors.values():
-                readout.show(None)
-            self.checked.show("not checked yet")
-
-    def _version(self, flow: Flow) -> tuple[Any, ...]:
-        return (
-            id(flow),
-            self.model.trained,
-            self.settings.adjustments,
-            self.settings.cells,
-        )
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """A point of the base plane on its way, with the Jacobians there.
-
-    Attributes:
-        states: ``[K+1, 2]``.
-        logabsdet: ``[K]``, float64.
-        jacobians: ``[K, 2, 2]`` of each layer.
-        whole: ``[2, 2]``, J_T by one differentiation of the whole flow.
-        outline: ``[K+1, V, 2]``: the boundary of a small square around the point, carried along.
-    """
-
-    states: Tensor
-    logabsdet: Tensor
-    jacobians: Tensor
-    whole: Tensor
-    outline: Tensor
-
-    def jacobian(self, layer: int) -> Tensor:
-        """Of a layer (1 … K), or of the whole flow (0)."""
-        return self.jacobians[layer - 1] if layer else self.whole
-
-    def three_ways(self, layer: int) -> tuple[float, float, float]:
-        """log|det J| by the formula, by autodiff and by the square's area; as :meth:`jacobian`."""
-        analytic = self.logabsdet[layer - 1] if layer else self.logabsdet.sum()
-        autodiff = torch.linalg.slogdet(self.jacobian(layer).double()).logabsdet
-        before, after = (layer - 1, layer) if layer else (0, -1)
-        ratio = polygon_area(self.outline[after]) / polygon_area(self.outline[before])
-        return float(analytic), float(autodiff), math.log(ratio) if ratio > 0 else -math.inf
-
-    def shapes(self) -> list[Mark]:
-        """The square's image, and the parallelogram that the Jacobians alone predict."""
-        product = torch.eye(2, dtype=self.jacobians.dtype)
-        predicted = [self.outline[0]]
-        offsets = self.outline[0] - self.states[0]
-        for state, J in zip(self.states[1:], self.jacobians, strict=True):
-            product = J @ product
-            predicted.append(state + offsets @ product.mT)
-        return [
-            Shapes(self.outline[:, None], palette="ink", fill=0.15),
-            Shapes(torch.stack(predicted)[:, None], palette="ink", fill=0.0, width=1.25),
-        ]
-
-
-def look(flow: Flow, point: Sequence[Sequence[float]], side: float) -> Cursor:
-    """Look closely at a point of the base plane, and at a square of that side around it."""
-    like = flow.like
-    u = torch.tensor(point, device=like.device, dtype=like.dtype)
-    steps = torch.linspace(-0.5, 0.5, EDGE_POINTS + 1, device=like.device, dtype=like.dtype)[:-1]
-    half = torch.full_like(steps, 0.5)
-    edges = [(steps, -half), (half, steps), (-steps, half), (-half, -steps)]
-    square = torch.cat([torch.stack(edge, -1) for edge in edges])
-    with torch.no_grad():
-        trace = flow.trace(torch.cat([u, u + side * square]))
-        states = trace.states[:, 0]
-        jacobians = [
-            jacobian(layer, state) for layer, state in zip(flow.transform, states, strict=False)
-        ]
-        whole = jacobian(flow, u[0])
-    return Cursor(
-        states=states.cpu(),
-        logabsdet=trace.logabsdet[:, 0].cpu().double(),
-        jacobians=torch.stack(jacobians).detach().cpu(),
-        whole=whole.detach().cpu(),
-        outline=trace.states[:, 1:].cpu(),
-    )
-
 
 def base_weights(cells: int) -> Tensor:
     """How much each cell shows, ``[R, R]``: the base's density there over its largest, rooted."""
@@ -454,40 +289,3 @@ def base_weights(cells: int) -> Tensor:
     centres = (lines[1:] + lines[:-1]) / 2
     squared = centres[:, None] ** 2 + centres[None, :] ** 2
     return torch.exp(-squared / 8)
-
-
-def polygon_area(outline: Tensor) -> float:
-    """The area inside a closed line ``[V, 2]`` (shoelace formula), whichever way it turns."""
-    x, y = (outline.double() - outline.double().mean(0)).unbind(-1)
-    return float(0.5 * (x * y.roll(-1) - y * x.roll(-1)).sum().abs())
-
-
-def volume_in_words(logabsdet: Tensor) -> str:
-    """What log|det J| over a grid says of volumes: the end of a sentence."""
-    low, high = float(logabsdet.min()), float(logabsdet.max())
-    if max(abs(low), abs(high)) < ROUNDING:
-        return "preserves volume: log|det J| = 0 everywhere."
-    if high - low < ROUNDING * max(1.0, abs(high)):
-        factor = format_number(math.exp(high))
-        return f"scales every area by {factor}: log|det J| = {format_number(high)} everywhere."
-    return (
-        f"squeezes areas to {format_number(math.exp(low), 2)} of their size, and stretches them "
-        f"to {format_number(math.exp(high), 2)}."
-    )
-
-
-def structure_in_words(mask: Tensor, J: Tensor, *, rank_one: bool) -> str:
-    """The structure of a 2 × 2 Jacobian: where it is zero by construction, and what that gives."""
-    if rank_one:
-        large, small = torch.linalg.svdvals(J.double() - torch.eye(2, dtype=torch.float64)).tolist()
-        return (
-            "the identity plus rank one: J − I has the singular values "
-            f"{format_number(large)} and {format_number(small, 1)}"
-        )
-    lower, upper = bool(mask[1, 0]), bool(mask[0, 1])
-    if lower and upper:
-        return "dense: no entry is zero by construction"
-    product = "its determinant is the product of the diagonal"
-    if not (lower or upper):
-        return f"diagonal: {product}"
-    return f"{'lower' if lower else 'upper'} triangular: {product}"

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Generator, Tensor
+from torch import Tensor
 
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
 from flowviz.grid import Grid2D, Window
 from flowviz.panels.parts.flow_choice import FLOW_SETTINGS
-from flowviz.panels.parts.flow_stage import FlowStage, with_start
+from flowviz.panels.parts.flow_stage import FlowStage, carried
 from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
 from flowviz.panels.parts.loose_inverse import loose_code, loosened, loosening
 from flowviz.panels.parts.two_sides import TwoSides, alike, pulled_back, ratio_in_u, ratio_in_x
@@ -100,7 +100,7 @@ class RatioTravels(Panel):
         there, back = self._image, self._preimage
         self.show = FlowStage(self, handle="x", image=there, preimage=back, axes=False)
         self.x, self.u = self.show.stage, self.show.beside(BASE, handle="u")
-        self.model = ForwardFit(self, self.show.run, [self.x, self.u], self._moment)
+        self.model = ForwardFit(self, self.show, self._moment)
         self.fit, self.parts = self.model.fit, [self.model, self.show]
         by_inverse = "By T⁻¹: log p*(x) − log p_u(T⁻¹(x)) − log|det J_{T⁻¹}(x)|"
         self.at_u = Readout("log p*ᵤ/pᵤ", help="By T: log p*(T(u)) + log|det J_T(u)| − log p_u(u)")
@@ -114,12 +114,7 @@ class RatioTravels(Panel):
                 card(self.x, row(self.at_x, self.difference), title="x: data"),
             ],
             stages=[self.u, self.x],
-            controls=card(
-                self.model.target_controls,
-                self.model.flow_controls,
-                self.controls.stack("carried", "passes"),
-                self.model.more_controls,
-            ),
+            controls=self.model.controls(self.controls.stack("carried", "passes")),
             run=self.show.run,
             companion=card(self.sides.widget),
             tabs={"Layers": self.show.strip, "Loss": self.model.loss},
@@ -144,7 +139,7 @@ class RatioTravels(Panel):
         small = replace(in_x[0], states=states, values=values, label="")
         with self.show.ours():
             self.u.show(*in_u)
-            self.show.show([*self.show.outline(target, True), *in_x], [small], trace.names, window)
+            self.show.show([*self.show.outline(target, True), *in_x], [small], flow, window)
         self.show.seek()
         self.model.show()
 
@@ -165,21 +160,14 @@ class RatioTravels(Panel):
         self.at_u.show(in_u)
         self.at_x.show(in_x)
         self.difference.show_text(format_number(in_x - in_u, 1))
+        self.show.show_point(path.logabsdet[:, 0], Paths(path.states))
         with self.show.ours():
-            self.show.place_handle()
-            self.x.paths = [Paths(path.states)]
             self.x.description = self.u.description = self.words()
-        total = with_start(path.logabsdet[:, 0]).cumsum(0).cpu().numpy()
-        self.show.run.readout = {"label": "Σ so far", "values": total}
 
-    @torch.no_grad()
     def _carry(self, flow: Flow, count: int) -> Trace:
         """The particles on their way."""
-        generator = Generator(device=flow.like.device).manual_seed(self.settings.seed)
-        if self.settings.carried == "model":
-            return flow.trace(flow.base.sample(count, generator))
-        x = self.model.target.sample(count, generator, flow.like.device, flow.like.dtype)
-        return flow.trace_inverse(x)
+        target = self.model.target if self.settings.carried == "target" else None
+        return carried(flow, count, self.settings.seed, target)
 
     @torch.no_grad()
     def _marks(self, flow: Flow, trace: Trace, cells: int) -> tuple[list[Particles], list[Mark]]:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
@@ -17,25 +16,24 @@ from flowviz.flows.plane import carried_log_density
 from flowviz.grid import Window
 from flowviz.panels.parts.film import fewer
 from flowviz.panels.parts.flow_choice import FLOW_SETTINGS
-from flowviz.panels.parts.flow_stage import FlowStage, first, outside, with_start
+from flowviz.panels.parts.flow_stage import FlowStage, carried, first, outside
 from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
-from flowviz.widgets.charts import BarChart
+from flowviz.panels.parts.particle_colours import COLOURS, particle_colours
+from flowviz.panels.parts.volume_words import factor_in_words, log_density_in_words
 from flowviz.widgets.layout import card, folded, row
 from flowviz.widgets.panel import Goal, Panel, Screen, draws
-from flowviz.widgets.readouts import Note, Readout, format_number
+from flowviz.widgets.readouts import Note, Readout
 from flowviz.widgets.stage import Image, Particles, Paths
 from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Choice, Integer, Points, Real, Toggle
 
-COLOURS = {
-    "angle": "Angle in the base",
-    "radius": "Distance from the base's centre",
-    "density": "Log-density on the way",
-    "layer": "log|det J| of the layer",
-    "group": "Quadrant of the base",
-}
 DIRECTIONS = {"forward": "Base → data: sample", "inverse": "Data → base: normalize"}
 
+CREASE = {
+    "flow": "planar",
+    "layers": 1,
+    "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
+}
 STRETCHES = 8
 """A layer that is an ODE is shown in so many stretches of time, to be seen along its path."""
 STRIP_PARTICLES = 500
@@ -78,13 +76,7 @@ class Trajectories(Panel):
         ),
         (
             "One planar layer",
-            {
-                "flow": "planar",
-                "layers": 1,
-                "color": "layer",
-                "contours": False,
-                "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
-            },
+            {**CREASE, "color": "layer", "contours": False},
         ),
         ("Untrained", {"flow": "real_nvp", "layers": 6, "spread": 2.0}),
     )
@@ -119,32 +111,26 @@ class Trajectories(Panel):
             "Start from “One planar layer”, turn w and v with “Adjust a layer”, and drag u to the "
             "crease.",
             "A planar layer stretches where tanh is steep: 1 + vᵀw tanh′ is its determinant.",
-            by={
-                "flow": "planar",
-                "layers": 1,
-                "adjustments": {"1.w.0": 2.0, "1.w.1": 1.0, "1.u.0": 1.5, "1.u.1": -0.5},
-                "point": ((0.0, 0.0),),
-            },
+            by={**CREASE, "point": ((0.0, 0.0),)},
         ),
     )
 
     def build(self) -> Screen:
         controls = self.controls
-        self.show = FlowStage(self, handle="u", picking=True)
-        self.stage = self.show.stage
-        self.waterfall = BarChart("log|det J| of each layer at the marked point", height=0)
-        self.waterfall.clock = self.stage.clock
-        filmed = (self.waterfall, lambda flow: self._contributions(self._trace_point(flow)))
-        self.model = ForwardFit(self, self.show.run, [self.stage], self._moment, filmed)
-        self.fit = self.model.fit
-        self.parts = [self.model, self.show]
+        bars = "log|det J| of each layer at the marked point"
+        self.show = FlowStage(self, handle="u", bars=bars, picking=True)
+        self.stage, self.waterfall = self.show.stage, self.show.bars
+        self.model = ForwardFit(
+            self, self.show, self._moment, lambda flow: self._path(flow).logabsdet[:, 0]
+        )
+        self.fit, self.parts = self.model.fit, [self.model, self.show]
+        self.show.hear("picked", self._picked)
+        self.show.hear("direction", lambda way: self.settings.update({"direction": way}))
         self.identity = Note()
         self.worst = Readout(
             "Round trip, largest", help="The largest ‖T(T⁻¹(x)) − x‖ over the particles"
         )
         self.typical = Readout("Round trip, median", help="The median of ‖T(T⁻¹(x)) − x‖")
-        self.show.hear("picked", self._picked)
-        self.show.hear("direction", lambda way: self.settings.update({"direction": way}))
         point = card(
             self.waterfall,
             self.identity,
@@ -155,15 +141,10 @@ class Trajectories(Panel):
         return Screen(
             pictures=[card(self.stage)],
             stages=[self.stage],
-            controls=card(
-                self.model.target_controls,
-                self.model.flow_controls,
-                controls["color"],
-                self.model.more_controls,
-                more,
-            ),
+            controls=self.model.controls(controls["color"], more=[more]),
             run=self.show.run,
             companion=point,
+            companion_name="Bars",
             tabs={
                 "Layers": self.show.strip,
                 "Loss": self.model.loss,
@@ -190,7 +171,7 @@ class Trajectories(Panel):
         ]
         small = replace(self._particles(flow, first(trace, STRIP_PARTICLES)), label="")
         with self.show.ours():
-            self.show.show(marks, [small], trace.names, window, self._stretches())
+            self.show.show(marks, [small], self.model.flow, window, flow)
             self.stage.direction = settings.direction
         errors = round_trip(flow, trace.states[-1][:ROUND_TRIPS])
         self.worst.show(float(errors.max()))
@@ -201,22 +182,14 @@ class Trajectories(Panel):
     @draws(*MODEL_SETTINGS, "point")
     @torch.no_grad()
     def _draw_point(self) -> None:
-        """The marked point: its handle, its path, its waterfall, and its log p(x)."""
-        flow = self.model.flow
-        layers = [layer.describe() for layer in flow.transform]
-        trace = self._trace_point(flow)
-        self._changes = self._contributions(trace)
-        total = np.concatenate([[0.0], np.cumsum(trace.logabsdet[:, 0].cpu().double().numpy())])
-        self.total = float(total[-1])
+        """The marked point: its handle, its path, its bars, and its log p(x)."""
+        path, base = self._path(self.model.flow), self.model.flow.base
+        self.total = float(path.logabsdet.double().sum())
+        self._changes = self.show.contributions(path.logabsdet[:, 0])
+        self.show.show_point(path.logabsdet[:, 0], Paths(path.states))
         with self.show.ours():
-            self.show.place_handle()
-            self.stage.paths = [Paths(trace.states)]
             self.stage.description = self.words()
-        self.show.run.readout = {"label": "Σ so far", "values": total}
-        self.waterfall.show_contributions(layers, self._changes)
-        self.identity.show(
-            log_density_in_words(float(flow.base.log_prob(trace.states[0])[0]), self.total)
-        )
+        self.identity.show(log_density_in_words(float(base.log_prob(path.states[0])), self.total))
 
     @draws("direction", "color", "particles", "density", "point")
     def _film_again(self) -> None:
@@ -227,38 +200,22 @@ class Trajectories(Panel):
         """What the film shows of a flow."""
         flow = flow.unrolled(STRETCHES)
         trace = self._carry(flow, fewer(self.settings.particles, len(flow.transform)))
-        path = self._trace_point(flow).states
         density = self._density(flow, self.stage.window, FILM_CELLS)
-        return [[*density, self._particles(flow, trace), Paths(path)]]
+        return [[*density, self._particles(flow, trace), Paths(self._path(flow).states)]]
 
-    def _stretches(self) -> int:
-        """How many of the layers shown are one of the flow."""
-        layers = self.model.flow.transform
-        return len(layers.stretches(STRETCHES)) // len(layers)
-
-    @torch.no_grad()
     def _carry(self, flow: Flow, count: int) -> Trace:
-        """The particles' way: base samples to the data, or samples of the target to the base."""
-        like = flow.like
-        generator = Generator(device=like.device).manual_seed(self.settings.seed)
-        if self.settings.direction == "forward":
-            return flow.trace(flow.base.sample(count, generator))
-        x = self.model.target.sample(count, generator, like.device, like.dtype)
-        return flow.trace_inverse(x)
+        """The particles' way."""
+        target = self.model.target if self.settings.direction == "inverse" else None
+        return carried(flow, count, self.settings.seed, target)
 
     @torch.no_grad()
-    def _trace_point(self, flow: Flow) -> Trace:
-        flow = flow.unrolled(STRETCHES)
-        like = flow.like
-        return flow.trace(torch.tensor(self.settings.point, device=like.device, dtype=like.dtype))
-
-    def _contributions(self, trace: Trace) -> np.ndarray:
-        """log|det J| of each layer at the marked point, ``[K]``."""
-        changes = trace.logabsdet[:, 0].cpu().double().numpy()
-        return changes.reshape(len(self.model.flow.bijections), -1).sum(1)
+    def _path(self, flow: Flow) -> Trace:
+        """The marked point's way, base → data."""
+        u = torch.tensor(self.settings.point).to(flow.like)
+        return flow.unrolled(STRETCHES).trace(u)
 
     def _particles(self, flow: Flow, trace: Trace) -> Particles:
-        return Particles(trace.states, **_coloured(self.settings.color, flow, trace))
+        return Particles(trace.states, **particle_colours(self.settings.color, flow, trace))
 
     def _density(self, flow: Flow, window: Window, cells: int) -> list[Image]:
         if not self.settings.density:
@@ -289,13 +246,13 @@ class Trajectories(Panel):
             return "Here they are still the Gaussian of the base: press Play."
         changes = self._changes[:layer]
         if layer == len(self._changes):
-            return f"At the marked point the whole flow {_factor(self.total)}.{away}"
-        return f"At the marked point layer {layer} {_factor(float(changes[-1]))}.{away}"
+            return f"At the marked point the whole flow {factor_in_words(self.total)}.{away}"
+        return f"At the marked point layer {layer} {factor_in_words(float(changes[-1]))}.{away}"
 
     def code(self) -> str:
         settings = self.settings
         lines = [*self.model.imports(), "import torch", "", *self.model.code()]
-        traced = f"flow.unrolled({STRETCHES})" if self._stretches() > 1 else "flow"
+        traced = f"flow.unrolled({STRETCHES})" if self.show.stretches > 1 else "flow"
         lines.append(f"generator = torch.Generator().manual_seed({settings.seed})")
         start, way = ("flow.base", "trace"), ("target", "trace_inverse")
         source, method = start if settings.direction == "forward" else way
@@ -313,47 +270,7 @@ class Trajectories(Panel):
         return "\n".join(lines)
 
 
-def _factor(change: float) -> str:
-    """What log|det J| = ``change`` does to an area, in words."""
-    if abs(change) < 0.005:
-        return "keeps the area"
-    verb = "stretches" if change > 0 else "squeezes"
-    return f"{verb} area ×{format_number(math.exp(change))}"
-
-
-def log_density_in_words(log_base: float, total: float) -> str:
-    """log p(x) = log p(u) − Σ log|det J|, with numbers that add up as they are written."""
-    base, change = round(log_base, 2), round(total, 2)
-    numbers = [format(value, ".2f").replace("-", "−") for value in (base, change, base - change)]
-    middle = f"({numbers[1]})" if change < 0 else numbers[1]
-    return f"log p(x) = log p(u) − Σ log|det J| = {numbers[0]} − {middle} = {numbers[2]}"
-
-
 @torch.no_grad()
 def round_trip(flow: Flow, x: Tensor) -> Tensor:
     """‖T(T⁻¹(x)) − x‖ for ``x [N, 2]``, ``[N]``."""
     return torch.linalg.vector_norm(flow(flow.inverse(x)[0])[0] - x, dim=-1)
-
-
-def _coloured(kind: str, flow: Flow, trace: Trace) -> dict[str, Any]:
-    """What colours the particles: the arguments of :class:`Particles`."""
-    base = trace.states[0]
-    if kind == "angle":
-        values = torch.atan2(base[:, 1], base[:, 0])
-        palette, limits, label = "cyclic", (-math.pi, math.pi), "angle of u"
-    elif kind == "radius":
-        values = torch.linalg.vector_norm(base, dim=-1)
-        palette, limits, label = "sequential", (-1.0, 3.0), "distance of u from 0"
-    elif kind == "group":
-        values = 2.0 * (base[:, 1] < 0) + ((base[:, 0] < 0) ^ (base[:, 1] < 0))
-        palette, limits, label = "groups", (0.0, 3.0), "quadrant of u"
-    elif kind == "density":
-        values = flow.base.log_prob(base) - with_start(trace.logabsdet).cumsum(0)
-        low, high = np.quantile(values[:, :2_000].cpu().numpy(), (0.05, 0.99))
-        # Two fifths of the scale lie below: the faintest particle is still seen.
-        limits = (float(low - 0.66 * (high - low)) - 1e-3, float(high))
-        palette, label = "sequential", "log p(z)"
-    else:
-        values = with_start(trace.logabsdet)
-        return {"values": values, "palette": "diverging", "label": "log|det J| of the layer"}
-    return {"values": values, "palette": palette, "value_range": limits, "label": label}

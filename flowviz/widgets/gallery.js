@@ -68,9 +68,9 @@ export default {
       return made;
     }
 
-    /** How many stand in a row, which in the dialog is a matter of its width. */
+    /** How many stand in a row, which is a matter of the width. */
     const columnsOf = (one) => {
-      const grid = one.closest(".fv-gallery-grid");
+      const grid = one.closest(".fv-gallery-grid, .fv-gallery-tiles");
       return grid ? getComputedStyle(grid).gridTemplateColumns.split(" ").length : COLUMNS;
     };
 

@@ -73,6 +73,7 @@ export default {
     const press = (kind) => {
       // What is trained is what is seen: now, and where the flow ends.
       const starts = kind !== "reset" && !model.get("running");
+      if (starts && looksBack()) status.textContent = goingOn();
       act((p) => {
         p.moment = -1;
         if (!starts || p.playing) return;
@@ -94,6 +95,9 @@ export default {
       make("span", { class: "fv-run-label", "aria-hidden": "true" }, "training"),
       pastTrack, progress, status);
     el.append(depthRow, trainingRow);
+
+    const looksBack = () => (player().moment ?? -1) >= 0;
+    const goingOn = () => `going on from step ${grouped(model.get("step"))}`;
 
     function rewind() {
       if (model.get("running")) return press("train"); // it pauses, and then there is a film
@@ -118,7 +122,8 @@ export default {
       past.setAttribute("aria-valuetext", progress.textContent);
       status.textContent = moment >= 0 ? "looking back" : model.get("status");
       status.title = status.textContent;
-      const name = running ? "Stop; Train goes on from there (T)" : "Train (T)";
+      const starts = moment >= 0 ? `Train: ${goingOn()} (T)` : "Train (T)";
+      const name = running ? "Stop; Train goes on from there (T)" : starts;
       train.replaceChildren(icon(running ? STOP : PLAY), make("span", {}, running ? "Stop" : "Train"));
       train.setAttribute("aria-label", name);
       train.title = name;

@@ -21,22 +21,19 @@ export default {
     const id = `fv-tabs-${(counter += 1)}-${Math.random().toString(36).slice(2, 7)}`;
     let buttons = [];
     let chosen = 0;
-    const offset = () => (model.get("first") ? 1 : 0);
-    const narrow = () => {
-      const panel = el.closest(".fv-panel");
-      return panel ? panel.clientWidth <= 700 : false;
-    };
+    const offset = () => model.get("beside").length;
+    // The style sheet knows where a narrow page begins.
+    const offered = (index) => getComputedStyle(buttons[index]).display !== "none";
     const contents = () => [...(el.parentElement?.children ?? [])].filter((one) => one !== el);
 
     function choose(index, focus = false) {
       chosen = index;
-      const first = offset() === 1 && index === 0;
-      el.closest(".fv-panel")?.setAttribute("data-fv-tab", first ? "first" : "own");
+      const slot = model.get("beside")[index]?.[1] ?? "own";
+      el.closest(".fv-panel")?.setAttribute("data-fv-tab", slot);
       buttons.forEach((button, i) => {
         button.setAttribute("aria-selected", String(i === index));
         button.tabIndex = i === index ? 0 : -1;
       });
-      // Where the first tab is not offered, the one after it stands in.
       const shown = Math.max(index - offset(), 0);
       contents().forEach((content, i) => {
         content.classList.toggle("fv-tab-away", i !== shown);
@@ -49,11 +46,11 @@ export default {
     }
 
     function draw() {
-      const first = model.get("first");
-      buttons = [...(first ? [first] : []), ...model.get("names")].map((name, index) => {
+      const beside = model.get("beside");
+      buttons = [...beside.map(([name]) => name), ...model.get("names")].map((name, index) => {
         const button = document.createElement("button");
         button.type = "button";
-        button.className = first && index === 0 ? "fv-tab fv-tab-first" : "fv-tab";
+        button.className = index < beside.length ? `fv-tab fv-tab-${beside[index][1]}` : "fv-tab";
         button.textContent = name;
         button.setAttribute("role", "tab");
         button.addEventListener("click", () => choose(index));
@@ -72,20 +69,20 @@ export default {
 
     /** On a phone one starts with what there is to choose; elsewhere that stands beside. */
     function settle() {
-      choose(narrow() ? 0 : offset());
+      choose(buttons.findIndex((_, index) => offered(index)));
     }
 
     const turn = () => {
       const at = model.get("names").indexOf(model.get("chosen"));
       if (at >= 0) choose(at + offset());
     };
-    let wasNarrow = null;
+    let narrow = null;
     const sized = new ResizeObserver(() => {
-      const now = narrow();
-      if (wasNarrow === null || (now !== wasNarrow && (now || chosen < offset()))) settle();
+      const before = narrow;
+      narrow = buttons.filter((_, index) => index < offset() && offered(index)).length;
+      if (before === null || narrow > before || !offered(chosen)) settle();
       else choose(chosen);
-      wasNarrow = now;
-      if (model.get("chosen") && wasNarrow === null) turn();
+      if (before === null && model.get("chosen")) turn();
     });
     sized.observe(el);
     model.on("change:names", draw);

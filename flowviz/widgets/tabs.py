@@ -19,7 +19,7 @@ class TabList(anywidget.AnyWidget):
 
     _esm = esm.module(Path(__file__).parent / "tabs.js")
     names: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    first = traitlets.Unicode(help="a name that only narrow pages have").tag(sync=True)
+    beside: Any = traitlets.List(help="[name, slot] that only narrow pages have").tag(sync=True)
     chosen = traitlets.Unicode(help="the tab to turn to").tag(sync=True)
 
 
@@ -28,12 +28,18 @@ class Tabs(widgets.VBox):
 
     Args:
         contents: the widgets by name.
-        first: the name of one more tab, in front, that stands for something outside: where the
-            panel is narrow, choosing it marks the panel with ``data-fv-tab="first"``.
+        beside: names of more tabs, in front, for what else stands beside them: the slot of the
+            screen that each shows. Where the panel is narrow these are offered, and choosing one
+            marks the panel with ``data-fv-tab`` and its slot.
     """
 
-    def __init__(self, contents: Mapping[str, widgets.DOMWidget], first: str = "") -> None:
-        self.list = TabList(names=list(contents), first=first)
+    def __init__(
+        self,
+        contents: Mapping[str, widgets.DOMWidget],
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
+        named = [list(pair) for pair in (beside or {}).items()]
+        self.list = TabList(names=list(contents), beside=named)
         for content in contents.values():
             classed(content, "fv-tab-content")
         super().__init__([self.list, *contents.values()])

@@ -131,6 +131,7 @@ def look_back(page: Page) -> None:
     early = pictures(page)
     assert all(a != b for a, b in zip(live, early, strict=True))
     assert page.locator(f"{TRAINING} .fv-run-status").inner_text() == "looking back"
+    assert "going on from step" in page.locator(f"{TRAINING} .fv-run-train").get_attribute("title")
     track.press("Home")
     beat(page, 200)
     assert page.locator(f"{TRAINING} .fv-run-words").inner_text().startswith("step 0 of")

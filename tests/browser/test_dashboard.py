@@ -162,8 +162,8 @@ def test_the_menu_switches_by_mouse_and_keyboard_and_back_returns(dashboard):
 
 
 def test_the_address_holds_the_state_and_restores_it(dashboard):
-    label, values = FIRST.load().presets[-1]
-    expected = {"panel": NAMES[0], **query_dict(FIRST.load().State(**values).to_query())}
+    (_, first), *_, (label, values) = FIRST.load().presets
+    expected = {"panel": NAMES[0], **query_dict(FIRST.load().State(**values).to_query(first))}
     page = dashboard(f"panel={NAMES[0]}")
     page.locator(f"{READY} .fv-chip", has_text=label).click()
     page.wait_for_url(lambda url: query_dict(urlsplit(url).query) == expected, timeout=PATIENCE)

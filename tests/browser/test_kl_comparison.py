@@ -144,7 +144,7 @@ def test_a_family_shows_only_the_settings_that_it_has(dashboard):
     assert heading.get_attribute("label") == "Continuous time"
     menu.select_option("Real NVP")
     bins.wait_for(state="hidden")
-    page.get_by_text("Dinh, Sohl-Dickstein & Bengio 2017 · fast directions: both").wait_for()
+    page.get_by_text("quick both ways").first.wait_for()
     page.locator(f"{PANEL} .fv-chip", has_text="Eight modes").click()
     page.wait_for_function("menu => menu.value === 'rq_spline_coupling'", arg=menu.element_handle())
 

@@ -26,6 +26,23 @@ def test_the_login_page(voila_server, open_page, screenshots, theme, width):
     page.problems.clear()
 
 
+def test_the_colours_follow_the_system_until_somebody_chooses(voila_server, open_page):
+    page = open_page(color_scheme="light")
+    page.goto(f"{voila_server.origin}/")
+    theme = "document.documentElement.dataset.fvTheme"
+    assert page.evaluate(theme) == "light"
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{theme} === 'dark'")
+    assert page.evaluate("localStorage.getItem('flowviz-theme')") is None
+    page.evaluate(f"{theme} = 'light'")
+    page.wait_for_function("localStorage.getItem('flowviz-theme') === 'light'")
+    page.emulate_media(color_scheme="light")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(50)
+    assert page.evaluate(theme) == "light"
+    page.problems.clear()  # that the page needs its token
+
+
 def test_the_state_of_a_link_comes_through_the_login(voila_server, open_page):
     page = open_page()
     page.goto(f"{voila_server.origin}/?panel=kl_comparison&layers=6&formula=x%2By%5E2")

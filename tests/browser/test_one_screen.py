@@ -21,6 +21,7 @@ LEAST = {  # the side of a picture, where there is one, and where there are two
     (1920, 1080): (700, 560),
     (390, 844): (320, 170),
 }
+WIDE = [(1280, 600), (1280, 720), (1920, 1080)]
 
 # What cannot be seen, or lies under something else, or out of the window; and the pictures' sides.
 LOOK = """([panel, pressed]) => {
@@ -53,6 +54,21 @@ LOOK = """([panel, pressed]) => {
 }"""
 
 
+# What has to be scrolled to, of the controls and the goals, where the window is wide.
+SCROLLED = """panel => {
+  const root = document.querySelector(panel);
+  const controls = root.querySelector('.fv-slot-controls > .fv-card');
+  const seen = root.querySelector('.fv-goals').getBoundingClientRect();
+  const over = [...root.querySelectorAll('.fv-goals li')]
+    .filter((one) => one.getBoundingClientRect().bottom > seen.bottom + 1);
+  const tabs = root.querySelector('.fv-tab-list');
+  const found = over.map((one) => one.innerText);
+  if (controls.scrollHeight > controls.clientHeight + 1) found.push('the controls');
+  if (tabs.scrollWidth > tabs.clientWidth) found.push('the tabs');
+  return found;
+}"""
+
+
 def check(page, size: tuple[int, int], when: str, least: tuple[int, int] | None = None) -> None:
     width, height = size
     page.set_viewport_size({"width": width, "height": height})
@@ -68,6 +84,9 @@ def check(page, size: tuple[int, int], when: str, least: tuple[int, int] | None 
 def test_in_every_preset_before_and_after_training(name, dashboard, screenshots):
     page = dashboard(f"panel={name}", width=1280, height=720)
     labels = [label for label, _ in panels.entry(name).load().presets]
+    for size in WIDE:
+        check(page, size, "landed")
+        assert not page.evaluate(SCROLLED, PANEL), size
     for label in labels:
         page.set_viewport_size({"width": 1280, "height": 720})
         page.locator(f"{PANEL} .fv-chip", has_text=label).click()

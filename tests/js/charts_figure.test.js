@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { assemble, coloured, merged, styled, unpack } from "../../flowviz/widgets/charts/figure.js";
+import { assemble, coloured, merged, styled, titled, unpack } from "../../flowviz/widgets/charts/figure.js";
 import { afterThePictures, bundleUrl } from "../../flowviz/widgets/charts/loader.js";
 
 const packed = (dtype, shape, array) => ({ dtype, shape, data: new DataView(array.buffer) });
@@ -105,4 +105,14 @@ test("a browser without idle callbacks has its charts too", async () => {
   afterThePictures(window).then(() => { ready = true; });
   for (const kind of ["frame", "frame", "idle"]) await pass(kind);
   assert.equal(ready, true);
+});
+
+test("words in the place of a figure are broken where its width ends", () => {
+  const widthOf = (text) => 10 * text.length;
+  const said = { name: "words", text: "Press Train: both appear here" };
+  const layout = { annotations: [said, { text: "not a word that is broken" }] };
+  const made = titled(layout, 154, widthOf);
+  assert.equal(made.annotations[0].text, "Press Train:<br>both appear<br>here");
+  assert.equal(made.annotations[1].text, "not a word that is broken");
+  assert.equal(titled(layout, 1000, widthOf).annotations[0].text, said.text);
 });

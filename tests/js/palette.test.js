@@ -42,6 +42,17 @@ test("one hue: never as pale as the card, full at the end", () => {
   assert.equal(solid.reverse[0], pack(THEME.reverse));
 });
 
+test("on a dark card the faintest of a scale is still seen", () => {
+  const luminance = (colour) => {
+    const [r, g, b] = colour.map((c) => (c <= 10 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const card = [24, 30, 38]; // as in tokens.css
+  const { sequential } = palettes({ ...THEME, card, sequential: [122, 240, 228] });
+  const faintest = luminance(parseColour(css(sequential[0])));
+  assert.ok((faintest + 0.05) / (luminance(card) + 0.05) >= 3);
+});
+
 test("cyclic ends where it begins", () => {
   for (const card of [[255, 255, 255], [24, 30, 38]]) {
     const { cyclic } = palettes({ ...THEME, card });

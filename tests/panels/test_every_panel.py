@@ -87,6 +87,18 @@ def test_it_lands_on_its_first_preset_with_an_invitation(name):
     panel.close()
 
 
+@EVERY
+def test_a_link_that_only_says_where_one_looks_opens_what_one_lands_on(name):
+    panel = panels.make(name, seed=11)  # another fit, which begins untrained
+    assert not panel.fit.done
+    where = "position" if "position" in panel.settings.fields() else "marked"
+    assert panel.restore(f"{where}=1") == []
+    settle(panel)
+    assert panel.settings.trained == panel.presets[0][1]["trained"] == panel.fit.done
+    assert getattr(panel.settings, where) == 1
+    panel.close()
+
+
 def _another(field, value):
     """A value of the field that is not the present one."""
     if isinstance(field, Choice):

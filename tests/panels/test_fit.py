@@ -108,7 +108,7 @@ def test_what_is_shown_is_the_averaged_flow(make):
     np.testing.assert_allclose(particles(panel), averaged, atol=1e-6)
     assert not np.allclose(averaged, trained, atol=1e-3)
     both = train(make(KLComparison))
-    assert list(both.flows()) == [trainer.averaged for trainer in both.fit.trainers]
+    assert list(both.models.flows) == [trainer.averaged for trainer in both.fit.trainers]
 
 
 def test_the_first_steps_are_drawn_one_by_one(make, monkeypatch):
@@ -151,8 +151,10 @@ def test_lockstep_survives_a_pause_and_the_same_seed_gives_the_same_numbers(make
 
 def test_train_goes_on_after_the_last_step(make):
     panel = train(make())
-    trainers = panel.fit.trainers
+    trainers, said = panel.fit.trainers, []
+    bar(panel).observe(lambda change: said.append(change["new"]), names=["status"])
     train(panel)
+    assert said[0] == "going on from step 10 · CPU"
     assert panel.fit.trainers is trainers
     assert panel.fit.done == panel.settings.trained == bar(panel).steps == 20
     panel.fit.press_reset()
@@ -345,7 +347,7 @@ def test_shipped_weights_are_there_at_once_and_training_goes_on_from_them(make):
     assert not panel.jobs.running and panel.fit.done == bar(panel).step == 600
     assert bar(panel).status == "pretrained · CPU"
     stored = shipped.load(panel.fit.key(600))
-    for flow, weights in zip(panel.flows(), stored, strict=True):
+    for flow, weights in zip(panel.models.flows, stored, strict=True):
         assert all(torch.equal(flow.state_dict()[name], weights[name]) for name in weights)
     settle(panel)
     covered = [model.kls[0] for model in panel.measured]

@@ -11,14 +11,10 @@ import torch
 from flowviz.flows import catalog, check
 from flowviz.flows.plane import grid_trace
 from flowviz.panels import JacobianVolume
-from flowviz.panels.jacobian_volume import (
-    base_weights,
-    look,
-    polygon_area,
-    structure_in_words,
-    volume_in_words,
-)
+from flowviz.panels.jacobian_volume import base_weights
+from flowviz.panels.parts.cursor import look, polygon_area
 from flowviz.panels.parts.flow_choice import make_flow
+from flowviz.panels.parts.volume_words import structure_in_words, volume_in_words
 from flowviz.widgets.readouts import format_number
 
 STATE = {
@@ -115,7 +111,7 @@ def test_readouts_are_those_numbers(panel):
         assert panel.ways == pytest.approx(numbers)
         shown = [readout.text for readout in panel.three]
         assert shown == [format_number(number) for number in numbers]
-        assert panel.layer_choice.value == layer
+        assert panel.choice.menu.value == layer
     total = look(flow, panel.settings.point, 0.5).logabsdet.sum()
     assert panel.waterfall.label.endswith(f"sum {format_number(float(total))}")
     assert panel.show.run.readout["values"][-1] == pytest.approx(float(total), abs=1e-5)
@@ -181,23 +177,23 @@ def test_volume_in_words():
 
 
 def test_check_every_cell_is_the_engine_s_check_and_goes_stale(panel):
-    assert panel.errors["logabsdet"].text == "–"
+    assert panel.checks.errors["logabsdet"].text == "–"
     panel.controls["check"].click()
     settle(panel)
     lines = torch.linspace(-3, 3, 13)
     centres = (lines[1:] + lines[:-1]) / 2
     result = check(panel.model.flow.transform, torch.cartesian_prod(centres, centres))
-    assert panel.errors["logabsdet"].text == format_number(result.logabsdet)
-    assert panel.errors["round_trip"].text == format_number(result.round_trip)
+    assert panel.checks.errors["logabsdet"].text == format_number(result.logabsdet)
+    assert panel.checks.errors["round_trip"].text == format_number(result.round_trip)
     assert result.logabsdet < 1e-4
-    assert "144 cells" in panel.checked.text
+    assert "144 cells" in panel.checks.checked.text
     panel.settings.per = "layer"  # the same flow, coloured otherwise
     settle(panel)
-    assert panel.errors["logabsdet"].text != "–"
+    assert panel.checks.errors["logabsdet"].text != "–"
     panel.settings.spread = 1.0
     settle(panel)
-    assert panel.errors["logabsdet"].text == "–"
-    assert panel.checked.text == "not checked yet"
+    assert panel.checks.errors["logabsdet"].text == "–"
+    assert panel.checks.checked.text == "not checked yet"
 
 
 def test_dragging_the_cursor_sends_the_square_and_not_the_grid(panel):
@@ -221,14 +217,14 @@ def test_training_changes_the_grid_and_a_link_brings_it_back(panel):
     settle(again)
     assert again.state == panel.state and again.numbers() == panel.numbers()
     np.testing.assert_allclose(again.stage.grids[0].states, panel.stage.grids[0].states, atol=1e-5)
-    assert again.stage.position == 1.5 and again.layer_choice.value == 3
+    assert again.stage.position == 1.5 and again.choice.menu.value == 3
     again.close()
 
 
 def test_a_layer_that_the_flow_does_not_have_is_the_whole_flow(panel):
     panel.restore("layer=150")
     settle(panel)
-    assert panel.layer_choice.value == 0
+    assert panel.choice.menu.value == 0
     assert "whole flow" in panel.structure.text
     with pytest.raises(ValueError, match="layer"):
         panel.state = {"layer": 1000}

@@ -63,7 +63,9 @@ def test_the_readouts_are_the_divergences_of_the_models(make):
     settle(panel)
     p_star = targets.make("correlated_gaussian")
     grid = Grid2D(p_star.window, 300)
-    for flow, readouts, model in zip(panel.flows(), panel.readouts, panel.measured, strict=True):
+    for flow, readouts, model in zip(
+        panel.models.flows, panel.readouts, panel.measured, strict=True
+    ):
         expected = grid.kl(p_star.log_prob, flow.log_prob), grid.kl(flow.log_prob, p_star.log_prob)
         for readout, measured, kl in zip(readouts, model.kls, expected, strict=True):
             assert measured == pytest.approx(kl.value, abs=1e-3)
@@ -92,7 +94,7 @@ def test_the_integrands_sum_to_the_divergences(make):
     panel = make(target="two_moons", show="integrand")
     xmin, xmax, ymin, ymax = panel.stages[0].window
     area = (xmax - xmin) * (ymax - ymin) / 120**2
-    density = panel._grids[120].log_target.reshape(120, 120)
+    density = panel.models.grids[120].log_target.reshape(120, 120)
     for i, stage in enumerate(panel.stages):
         image = stage.images[0]
         assert image.palette == ("forward", "reverse")[i], "one hue, and hatching for the sign"
@@ -113,7 +115,7 @@ def test_mass_outside_the_window_makes_the_second_number_a_bound(make):
     inside = math.erf(3.8 / math.sqrt(2)) ** 2
     assert 1 - inside < 0.005 and "outside" not in panel.readouts[0][1].text
     with torch.no_grad():
-        for parameter in panel.flows()[0].parameters():
+        for parameter in panel.models.flows[0].parameters():
             if parameter.ndim == 1:
                 parameter.add_(1.0)  # the base, e times as wide and moved by (1, 1)
     panel.redraw()
@@ -125,7 +127,7 @@ def test_mass_outside_the_window_makes_the_second_number_a_bound(make):
 
 def test_the_marked_point_carries_its_log_det(make):
     panel = make(marked=11)
-    flow = panel.flows()[0]
+    flow = panel.models.flows[0]
     u = torch.from_numpy(panel.stages[0].particles[0].states[0, 11:12])
     values = panel.run.readout["values"]
     assert values[0] == 0
@@ -153,13 +155,13 @@ def test_the_strip_shows_the_chosen_model(make):
 def test_a_constant_moves_the_loss_and_not_the_gradient(make, path_gradient):
     panel = make(target="energy_2", path_gradient=path_gradient)
     train(panel)
-    loss, gap, norm = panel.reverse_loss, number(panel.gap), panel.gradient.text
+    loss, gap, norm = panel.probe.value, number(panel.probe.gap), panel.probe.gradient.text
     panel.update(log_c=2.5)
     settle(panel)
-    assert panel.reverse_loss == pytest.approx(loss - 2.5, abs=1e-5)
-    assert number(panel.gap) == pytest.approx(gap, abs=0.02)
-    assert panel.gradient.text == norm
-    assert number(panel.loss) == pytest.approx(panel.reverse_loss, abs=0.1)
+    assert panel.probe.value == pytest.approx(loss - 2.5, abs=1e-5)
+    assert number(panel.probe.gap) == pytest.approx(gap, abs=0.02)
+    assert panel.probe.gradient.text == norm
+    assert number(panel.probe.loss) == pytest.approx(panel.probe.value, abs=0.1)
 
 
 def test_a_constant_does_not_change_the_fit(make):
@@ -221,7 +223,7 @@ def test_a_hostile_formula_leaves_the_panel_alive(make):
     before = panel.numbers()
     panel.controls["formula"].value = "__import__('os').system('rm -rf /')"
     settle(panel)
-    assert panel.choice.error and panel.numbers() == before
+    assert panel.models.choice.error and panel.numbers() == before
     train(panel)
     assert panel.fit.done == 10
 
@@ -287,7 +289,7 @@ def test_eight_modes_forward_covers_all_and_reverse_does_not(make):
     nearest = (angle / (math.pi / 4)).round().long() % 8
     near = grid.evaluate(target.log_prob) > math.log(1e-3)
     masses = []
-    for flow in panel.flows():
+    for flow in panel.models.flows:
         mass = grid.evaluate(flow.log_prob).exp() * near * grid.cell_area
         masses.append(torch.zeros(8).double().index_add(0, nearest, mass))
     forward, reverse = masses

@@ -11,7 +11,8 @@ import torch
 from flowviz.panels import Trajectories
 from flowviz.panels.parts.flow_choice import make_flow
 from flowviz.panels.parts.flow_stage import outside, window_on
-from flowviz.panels.trajectories import log_density_in_words, round_trip
+from flowviz.panels.parts.volume_words import log_density_in_words
+from flowviz.panels.trajectories import round_trip
 from flowviz.widgets.readouts import format_number
 from flowviz.widgets.stage import Handles
 

@@ -54,13 +54,22 @@ def test_made_without_settings_it_is_its_first_preset():
     assert landed.state["layers"] == 9 and landed.header.preset == 0
     assert landed.run.greets and not told.run.greets, "a given position is not played away"
     assert told.state == Demo.State.defaults() and told.header.preset == -1
-    # A link of the defaults is not the link of a panel without settings.
-    assert told.link() == "target=ring"
+    # A link names what the first preset would have otherwise, also where that is the default.
+    assert told.link() == "layers=4"
     assert landed.restore(told.link()) == [] and landed.state == told.state
     assert landed.restore("") == [] and landed.state["layers"] == 9
-    assert told.python_line() == "flowviz.panels.make('demo', target='ring')"
+    assert told.python_line() == "flowviz.panels.make('demo', layers=4)"
     landed.close()
     told.close()
+
+
+def test_what_is_left_out_is_as_in_the_first_preset():
+    made, linked = Demo(seed=3), Demo(layers=4)
+    assert linked.restore("seed=3") == []
+    assert made.state == linked.state == {**Demo.State.defaults(), "layers": 9, "seed": 3}
+    assert linked.restore(made.link()) == [] and linked.state == made.state
+    made.close()
+    linked.close()
 
 
 def test_state_round_trips_through_dict_json_link_and_file(panel, tmp_path):

@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from flowviz.flows import Bijection, Flow
+from flowviz.panels.parts.layer_names import layer_names
 from flowviz.widgets.controls import Controls
 from flowviz.widgets.layout import button, classed, stack
 from flowviz.widgets.slider import Slider
@@ -241,13 +242,11 @@ class AdjustLayer:
 
     def show(self, flow: Flow) -> None:
         """Bring the choice of layers and the sliders in line with the flow."""
-        shape = f"{[layer.describe() for layer in _layers(flow)]}"
+        names = layer_names(flow)
+        shape = f"{names}"
         if shape != self._layers[0]:
             self._layers = shape, adjustable(flow)
-            options = [
-                (f"{number} · {_layers(flow)[number - 1].describe()}", number)
-                for number in self._layers[1]
-            ]
+            options = [(f"{number} · {names[number - 1]}", number) for number in self._layers[1]]
             adjusted = {int(key.partition(".")[0]) for key, _ in self._settings.adjustments}
             self._following = True
             self.layer.options = options

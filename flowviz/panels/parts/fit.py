@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ REST = 0.6
 """Seconds of rest after which the film is made anew."""
 AVERAGE = 80
 """What is shown is the exponential average of the weights over about so many steps."""
+BEGUN = 2.0
+"""Where a run goes on from is said for so many seconds."""
 NOTED = 2.0
 """While training the settings are brought up to date every so many seconds, and links with them."""
 
@@ -49,6 +51,17 @@ class FitState(PanelState):
     buttons = ("training",)
     steps = Integer(1200, 10, 20_000, step=10, label="Steps", help="How long a run is")
     trained = Integer(0, 0, 20_000, help="Training steps made; setting it makes them")
+
+    trained_by: ClassVar[tuple[str, ...]] = ()
+    """The settings on which trained weights depend, besides how many steps were made."""
+
+    @classmethod
+    def completed(cls, values: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+        """The training of ``first`` is of its own fit: another fit begins untrained."""
+        completed = super().completed(values, first)
+        if "trained" not in values and not {*cls.trained_by, "steps"}.isdisjoint(values):
+            completed.pop("trained", None)
+        return completed
 
     asked = False
     """Whether the update under way says how far the training is to be."""
@@ -93,11 +106,11 @@ class Fit:
             weights that each is to go on from, or None to start with untrained ones, and the
             step that these are of.
         start: makes the untrained flow.
-        depends: the settings on which the trained weights depend, besides ``trained``.
         stages: what the film of a run is shown on.
         moment: the marks of each of the stages for such flows: what the film shows of a moment.
         charts: their cursors stand at the moment shown.
-        waterfall: a chart of what the layers contribute, and the contributions for such flows.
+        bars: a chart of what the layers contribute.
+        contributions: theirs, for such flows: the film of that chart.
 
     Attributes:
         make: as given.
@@ -112,19 +125,18 @@ class Fit:
         make: Callable[[Weights | None, int], Sequence[Trainer]],
         *,
         start: Callable[[], Flow],
-        depends: Sequence[str],
         stages: Sequence[Stage],
         moment: Callable[[Sequence[Flow]], Sequence[Sequence[Mark]]],
         charts: Sequence[LineChart] = (),
-        waterfall: tuple[BarChart, Callable[[Sequence[Flow]], np.ndarray]] | None = None,
+        bars: BarChart | None = None,
+        contributions: Callable[[Sequence[Flow]], np.ndarray] | None = None,
     ) -> None:
         if not isinstance(panel.settings, FitState):
             raise TypeError("the state of a panel that trains is a FitState")
         self._panel, self._run_bar, self.make, self._flow = panel, run, make, start
         self._settings, self._jobs = panel.settings, panel.jobs
-        self._depends = depends
         self._stages, self._moment = stages, moment
-        self._charts, self._waterfall = charts, waterfall
+        self._charts, self._bars, self._contributions = charts, bars, contributions
         self._kept: list[tuple[int, Weights]] = []  # the moments of the run: step and weights
         self._timer: threading.Timer | None = None
         self._film = self._jobs.latest(self._show_film)
@@ -200,7 +212,7 @@ class Fit:
     def key(self, trained: int) -> str:
         """The name of the weights after so many steps: a hash of all that they depend on."""
         values = self._settings.to_dict()
-        settings = {name: values[name] for name in self._depends}
+        settings = {name: values[name] for name in self._settings.trained_by}
         return shipped.key(self._panel.name, {**settings, "trained": trained}, self._flow())
 
     # ---- the buttons ---------------------------------------------------------------------------
@@ -281,8 +293,9 @@ class Fit:
         stride = max(1, math.ceil(self._steps / self._most_kept))
         if not self._kept:
             self._keep()
-        self._say(_again(steps) if self._again else "preparing")
         started, first = time.monotonic(), self.done
+        going_on = first and f"going on from step {first:,}"
+        self._say(_again(steps) if self._again else going_on or "preparing")
         next_picture, next_note = 0.0, started + NOTED
 
         def picture() -> None:
@@ -296,7 +309,8 @@ class Fit:
             ended = time.monotonic()
             made, rate = self.done - first, (self.done - first) / max(ended - started, 1e-9)
             again = self._again and _again(steps, (steps - made) / rate)
-            self._say(again or f"{rate:.0f} steps/s")
+            begun = going_on if ended - started < BEGUN else ""
+            self._say(again or begun or f"{rate:.0f} steps/s")
             next_picture = ended + (ended - began) * (1 / DRAWING_SHARE - 1)
 
         for _ in range(steps):
@@ -389,16 +403,16 @@ class Fit:
             for flow, state in zip(flows, weights, strict=True):
                 flow.load_state_dict(state)
             shots.append((step, self._moment(flows)))
-            if self._waterfall is not None:
-                contributions.append(self._waterfall[1](flows))
+            if self._contributions is not None:
+                contributions.append(self._contributions(flows))
         steps = [step for step, _ in shots]
         for index, stage in enumerate(self._stages):
             stage.film = [Moment(step=step, marks=list(marks[index])) for step, marks in shots]
         for chart in self._charts:
             chart.moments = steps
-        if self._waterfall is not None:
-            chart = self._waterfall[0]
-            chart.show_contributions(chart.names, chart.values, film=np.array(contributions))
+        if self._bars is not None:
+            film = np.array(contributions)
+            self._bars.show_contributions(self._bars.names, self._bars.values, film=film)
         self._run_bar.moments = steps
 
     # ---- words ---------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -19,7 +19,13 @@ from flowviz.widgets.state import Choice, Integer, PanelState, Real
 WIDTHS = {"16,16": "16, 16", "32,32": "32, 32", "64,64": "64, 64", "128,128": "128, 128"}
 
 
-ENTRIES = {n: catalog.entry(n) for n in catalog.names() if catalog.entry(n).allows(2)}
+FIRST = ("rq_spline_coupling", "real_nvp", "planar", "cnf")
+"""The menu offers these first: one of each kind, which train well or show most."""
+ENTRIES = {
+    name: catalog.entry(name)
+    for name in dict.fromkeys((*FIRST, *catalog.names()))
+    if catalog.entry(name).allows(2)
+}
 
 
 def flow_field(default: str) -> Choice:
@@ -27,7 +33,7 @@ def flow_field(default: str) -> Choice:
     return Choice(
         default,
         {name: entry.title for name, entry in ENTRIES.items()},
-        headings={name: entry.family for name, entry in ENTRIES.items()},
+        headings={n: "Start here" if n in FIRST else e.family for n, e in ENTRIES.items()},
         label="Flow",
         help="The family of the layers",
     )
@@ -83,7 +89,8 @@ def flow_controls(
     # In boxes: a widget of our own does not follow classes that come after its first display.
     boxes = {name: stack(controls[name]) for name in names}
     if "flow" in boxes:
-        boxes["flow"].children += (_family(settings),)
+        speed = classed(_saying(settings, speed_in_words), "fv-flow-speed")
+        boxes["flow"].children += (speed,)
 
     def show_options(_: Any = None) -> None:
         options = catalog.entry(settings.flow).options
@@ -96,16 +103,37 @@ def flow_controls(
     return classed(stack(*boxes.values()), "fv-flow-controls")
 
 
-def _family(settings: Any) -> Note:
-    """A line on the chosen family."""
+def about_flow(settings: Any) -> Note:
+    """Where the chosen family is from, and what it can do."""
+    return _saying(settings, family_in_words)
+
+
+def speed_in_words(entry: catalog.Entry) -> str:
+    """Which way a family is quick: what takes a number of passes that does not grow with D."""
+    quick = {(True, False): "quick sampling", (False, True): "quick densities"}
+    both = "quick both ways" if entry.fast_forward else "slow both ways"
+    return quick.get((entry.fast_forward, entry.fast_inverse), both)
+
+
+def family_in_words(entry: catalog.Entry) -> str:
+    """A family in two sentences."""
+    inverse = "a formula" if entry.exact_inverse else "found by iteration"
+    exact = "exact" if entry.exact_logabsdet else "estimated"
+    samples, densities = (
+        "quick" if fast else "slow" for fast in (entry.fast_forward, entry.fast_inverse)
+    )
+    return (
+        f"{entry.title}: {entry.reference}. Sampling is {samples}, densities are {densities}; "
+        f"the inverse is {inverse}, log|det J| {exact}."
+    )
+
+
+def _saying(settings: Any, words: Callable[[catalog.Entry], str]) -> Note:
+    """A line on the family that is chosen."""
     note = Note()
 
     def say(_: Any = None) -> None:
-        entry = catalog.entry(settings.flow)
-        note.show(
-            f"{entry.reference} · fast directions: {entry.directions_in_words()} · "
-            f"inverse, log-det: {entry.exactness_in_words()}"
-        )
+        note.show(words(catalog.entry(settings.flow)))
 
     settings.observe(say, names=["flow"])
     say()

@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 import traitlets
-from torch import Tensor
+from torch import Generator, Tensor
 
+from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
 from flowviz.grid import Grid2D, Window
+from flowviz.panels.parts.layer_names import layer_names
 from flowviz.panels.parts.tied_handle import Carry, TiedHandle, as_it_is
 from flowviz.targets import Target
+from flowviz.widgets.charts import BarChart
 from flowviz.widgets.layout import classed
 from flowviz.widgets.panel import Panel
 from flowviz.widgets.run_bar import RunBar
@@ -46,12 +49,17 @@ class FlowStage:
     Args:
         panel: its state has ``position`` and ``point``.
         handle: the name of the marked point.
+        bars: the title of a chart of what each layer contributes at that point; "": none.
         image, preimage: of the point on this stage and back, as
             :class:`~flowviz.panels.parts.tied_handle.TiedHandle` takes them.
         **traits: of the stage.
 
     Attributes:
         stage, strip, run: the widgets, on one clock.
+        stages: the stage, and the one beside it if there is one.
+        bars: the chart of that title; None without.
+        names: of the flow's layers.
+        stretches: so many of the layers shown are one of the flow.
     """
 
     settled = True
@@ -61,6 +69,7 @@ class FlowStage:
         panel: Panel,
         *,
         handle: str,
+        bars: str = "",
         image: Carry = as_it_is,
         preimage: Carry = as_it_is,
         **traits: Any,
@@ -69,7 +78,7 @@ class FlowStage:
         if missing:
             raise TypeError(f"a panel with a FlowStage needs the settings {sorted(missing)}")
         self._panel, self._settings = panel, panel.settings
-        self._stretches = 1
+        self.stretches = 1
         self._outlined: tuple[Target, bool] | None = None
         self._window: tuple[Any, Window] | None = None
         self._setting = threading.local()
@@ -79,6 +88,11 @@ class FlowStage:
         clock = f"flow {self.stage.model_id}"
         self.stage.clock = self.strip.clock = clock
         self.run = RunBar(clock=clock)
+        self.stages = [self.stage]
+        self.names: list[str] = []
+        self.bars = BarChart(bars, height=0) if bars else None
+        if self.bars is not None:
+            self.bars.clock = clock
         traitlets.dlink((self.stage, "direction"), (self.strip, "direction"))
         self.hear("position", self._moved)
         self._handles = [TiedHandle(panel, self.stage, handle, image=image, preimage=preimage)]
@@ -99,7 +113,7 @@ class FlowStage:
     @property
     def layer(self) -> int:
         """The layer at hand, 1 … K: that which ends at the position, or passes it; 0: none."""
-        return math.ceil(min(self._settings.position, self.last / self._stretches) - 1e-6)
+        return math.ceil(min(self._settings.position, self.last / self.stretches) - 1e-6)
 
     def hear(self, trait: str, take: Callable[[Any], None]) -> None:
         """Call ``take`` with what the user made of a trait of the stage."""
@@ -124,22 +138,23 @@ class FlowStage:
         self,
         marks: Sequence[Mark],
         small: Sequence[Mark],
-        names: list[str],
+        flow: Flow,
         window: Window,
-        stretches: int = 1,
+        unrolled: Flow | None = None,
     ) -> None:
         """Show a flow: ``marks`` on the stage, ``small`` on the strip.
 
         Args:
-            names: of the layers; the base goes before them.
+            flow: whose layers are shown; the settings' position counts them.
             window: what is seen.
-            stretches: how many of the layers shown are one of the flow: the settings' position
-                counts those of the flow.
+            unrolled: the same flow with each layer in several stretches, where those are shown.
         """
-        self._stretches = stretches
+        self.names = layer_names(flow)
+        names = ["base", *(layer_names(unrolled) if unrolled else self.names)]
+        stretches = self.stretches = (len(names) - 1) // len(self.names)
         for stage, shown in ((self.stage, marks), (self.strip, small)):
             stage.window = window
-            stage.state_names = ["base", *names]
+            stage.state_names = names
             stage.stretches = stretches
             # A layer with a path of its own is to be seen on it.
             stage.speed = LAYER_TIME if stretches == 1 else 2 * LAYER_TIME
@@ -150,7 +165,7 @@ class FlowStage:
                         setattr(stage, kind, [])
                 stage.show(*shown)
         with self.run.hold_sync():
-            self.run.state_names = ["base", *names]
+            self.run.state_names = names
             self.run.stretches = stretches
 
     def seek(self) -> None:
@@ -162,10 +177,25 @@ class FlowStage:
                 if abs(stage.position - position) > 1e-3:
                     stage.position = position
 
-    def place_handle(self) -> None:
-        """Put the handle where the settings say, unless the user has it there already."""
-        for handle in self._handles:
-            handle.show()
+    def show_point(self, logabsdet: Tensor, *marks: Mark) -> None:
+        """Show the marked point: its handles, its marks, and how its log|det J| adds up.
+
+        Args:
+            logabsdet: of each layer shown, at the point, ``[K]``.
+            marks: on the stage.
+        """
+        with self.ours():
+            for handle in self._handles:
+                handle.show()
+            self.stage.show(*marks)
+        total = with_start(logabsdet.double()).cumsum(0).cpu().numpy()
+        self.run.readout = {"label": "Σ so far", "values": total}
+        if self.bars is not None:
+            self.bars.show_contributions(self.names, self.contributions(logabsdet))
+
+    def contributions(self, logabsdet: Tensor) -> np.ndarray:
+        """Of the layers shown ``[K]`` as of those of the flow."""
+        return logabsdet.cpu().double().numpy().reshape(-1, self.stretches).sum(1)
 
     def beside(self, window: Window, *, handle: str) -> Stage:
         """A second stage on the clock, of the base plane: the point itself has a handle there."""
@@ -176,6 +206,7 @@ class FlowStage:
         for trait in ("position", "direction", "speed"):
             traitlets.dlink((self.stage, trait), (stage, trait))
         self._handles.append(TiedHandle(self._panel, stage, handle))
+        self.stages.append(stage)
         return stage
 
     def outline(self, target: Target, shown: bool) -> list[Contours]:
@@ -203,11 +234,21 @@ class FlowStage:
         return self._window[1]
 
     def _wanted(self) -> float:
-        return min(self._settings.position * self._stretches, self.last)
+        return min(self._settings.position * self.stretches, self.last)
 
     def _moved(self, position: float) -> None:
         if abs(self._wanted() - position) > 1e-3:
-            self._settings.position = round(min(position, self.last) / self._stretches, 3)
+            self._settings.position = round(min(position, self.last) / self.stretches, 3)
+
+
+@torch.no_grad()
+def carried(flow: Flow, count: int, seed: int, target: Target | None = None) -> Trace:
+    """So many samples of the base on their way to the data; of ``target`` on theirs to the base."""
+    like = flow.like
+    generator = Generator(device=like.device).manual_seed(seed)
+    if target is None:
+        return flow.trace(flow.base.sample(count, generator))
+    return flow.trace_inverse(target.sample(count, generator, like.device, like.dtype))
 
 
 def with_start(logabsdet: Tensor) -> Tensor:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import ipywidgets as widgets
 import numpy as np
+from torch import Tensor
 
 from flowviz.flows import Flow
 from flowviz.panels.parts.adjust_layer import AdjustLayer, Adjustments, adjustment_code
@@ -13,19 +15,19 @@ from flowviz.panels.parts.fit import AVERAGE, Fit, FitState, Weights
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
+    about_flow,
     flow_code,
     flow_controls,
     make_flow,
 )
+from flowviz.panels.parts.flow_stage import FlowStage
 from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
 from flowviz.targets import Target
 from flowviz.training import Trainer, maximum_likelihood
-from flowviz.widgets.charts import BarChart, LossChart
+from flowviz.widgets.charts import LossChart
 from flowviz.widgets.charts.loss import Series
-from flowviz.widgets.layout import folded, stack
+from flowviz.widgets.layout import card, folded, stack
 from flowviz.widgets.panel import Panel
-from flowviz.widgets.run_bar import RunBar
-from flowviz.widgets.stage import Stage
 from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Integer, Real
 
@@ -36,6 +38,7 @@ class ForwardFitState(TargetState, FlowState, FitState):
     rate = Real(0.005, 1e-4, 0.1, log=True, label="Learning rate", help="Of Adam")
     batch = Integer(512, 16, 4096, step=16, label="Batch", help="Samples of the target a step")
     adjustments = Adjustments(label="Adjust a layer", help="Parameters set by hand")
+    trained_by = (*TARGET_SETTINGS, *FLOW_SETTINGS, "rate", "batch", "adjustments")
 
 
 MODEL_SETTINGS = (*TARGET_SETTINGS, *FLOW_SETTINGS, "adjustments", "trained")
@@ -49,15 +52,13 @@ class ForwardFit:
 
     Args:
         panel: its state is a :class:`ForwardFitState`.
-        run: the panel's run bar.
-        stages: what shows the flow, and the film of its training; one's own points are drawn on
-            the first.
+        show: the stages that show the flow, and the film of its training; one's own points are
+            drawn on the first.
         moment: the marks of each stage for a flow: what the film shows of a moment.
-        waterfall: a chart of what the layers contribute, and the contributions for a flow.
+        at_point: log|det J| of each layer shown at the marked point, ``[K]``, for the film of its
+            chart.
 
     Attributes:
-        target_controls, flow_controls, more_controls: of the target; of the flow and its
-            adjustments; of the training and what few need.
         fit: the training.
         loss: the chart of its losses.
     """
@@ -65,10 +66,9 @@ class ForwardFit:
     def __init__(
         self,
         panel: Panel,
-        run: RunBar,
-        stages: Sequence[Stage],
+        show: FlowStage,
         moment: Callable[[Flow], Sequence[Sequence[Mark]]],
-        waterfall: tuple[BarChart, Callable[[Flow], np.ndarray]] | None = None,
+        at_point: Callable[[Flow], Tensor] | None = None,
     ) -> None:
         if not isinstance(panel.settings, ForwardFitState):
             raise TypeError("the state of a panel with a ForwardFit is a ForwardFitState")
@@ -78,32 +78,42 @@ class ForwardFit:
         self._untrained: Flow | None = None
         self._adjusted: Any = ()
         self._trained_on: Target | None = None
-        self._target = TargetChoice(panel, stages[0])
+        self._target = TargetChoice(panel, show.stage)
         self.loss = LossChart(
             "the loss against the training step", title="−log p in nats", height=0
         )
-        self.loss.clock = run.clock
+        self.loss.clock = show.run.clock
         self.fit = Fit(
             panel,
-            run,
+            show.run,
             self._trainers,
             start=lambda: make_flow(settings),
-            depends=(*TARGET_SETTINGS, *FLOW_SETTINGS, "rate", "batch", "adjustments"),
-            stages=stages,
+            stages=show.stages,
             moment=lambda flows: moment(flows[0]),
             charts=[self.loss],
-            waterfall=_of_the_first(waterfall),
+            bars=show.bars,
+            contributions=at_point and (lambda flows: show.contributions(at_point(flows[0]))),
         )
         self._adjust = AdjustLayer(settings, controls, lambda: self.flow)
-        self.target_controls = self._target.widget
-        self.flow_controls = stack(
+        self._flow_controls = stack(
             flow_controls(settings, controls, ("flow", "layers")), self._adjust.widget
         )
-        self.more_controls = folded(
+        self._more_controls = folded(
             "Training settings",
             controls.stack("rate", "batch", "steps"),
             flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
+            about_flow(settings),
         )
+
+    def controls(self, *own: widgets.Widget, more: Sequence[widgets.Widget] = ()) -> widgets.VBox:
+        """The card of all controls: of the target, the flow, the panel's own; then what few need.
+
+        Args:
+            own: the panel's own controls.
+            more: what is folded away last.
+        """
+        first = self._target.widget, self._flow_controls
+        return card(*first, *own, self._more_controls, *more)
 
     # ---- a part of the panel -------------------------------------------------------------------
 
@@ -228,13 +238,3 @@ class ForwardFit:
             self._adjust.apply(flows, wanted, fresh=fresh)
         except ValueError as error:
             self._panel.fail(error)
-
-
-def _of_the_first(
-    waterfall: tuple[BarChart, Callable[[Flow], np.ndarray]] | None,
-) -> tuple[BarChart, Callable[[Sequence[Flow]], np.ndarray]] | None:
-    """A waterfall of a flow as one of the first of several."""
-    if waterfall is None:
-        return None
-    chart, contributions = waterfall
-    return chart, lambda flows: contributions(flows[0])

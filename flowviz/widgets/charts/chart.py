@@ -64,6 +64,7 @@ class Chart(ChartBase):
     def show_words(self, words: str) -> None:
         """Show words in the place of the figure: that nothing has been measured yet, say."""
         note = {
+            "name": "words",  # the page breaks them into lines
             "text": words.replace("\n", "<br>"),
             "font": {"color": "--fv-muted"},
             "showarrow": False,

@@ -57,13 +57,27 @@ export function merged(under, over) {
 
 const TITLE = 13;
 
-/** `layout` with its title in lines that its width has room for, and their height above the plot. */
+/** Annotations of this name stand in the place of a figure. */
+const WORDS = "words";
+
+/** `layout` with such words in lines that its width has room for. */
+function worded(layout, width, widthOf) {
+  if (!layout.annotations?.some((note) => note.name === WORDS)) return layout;
+  const broken = (text) =>
+    text.split("<br>").flatMap((line) => lines(line, TITLE, width - 24, widthOf)).join("<br>");
+  const annotations = layout.annotations.map((note) =>
+    (note.name === WORDS ? { ...note, text: broken(note.text) } : note));
+  return { ...layout, annotations };
+}
+
+/** `layout` with its title and its words in lines that its width has room for. */
 export function titled(layout, width, widthOf) {
+  const said = worded(layout, width, widthOf);
   const text = layout.title?.text;
-  if (!text) return layout;
+  if (!text) return said;
   const broken = lines(text, TITLE, width - 4, widthOf);
   return {
-    ...layout,
+    ...said,
     // plotly centres the lines on where a single one would be.
     title: { ...layout.title, text: broken.join("<br>"), pad: { t: 4 + 9 * (broken.length - 1) } },
     margin: { ...layout.margin, t: (layout.margin?.t ?? 12) + 18 * broken.length },

@@ -54,7 +54,7 @@ class Panel:
     ``self.jobs``.
 
     A subclass's signature and docstring list its settings, which are its keyword arguments; those
-    not given have their defaults. Made without any it opens at its first preset.
+    not given are as in its first preset, at which it opens.
 
     Raises:
         TypeError: a setting without its name.
@@ -90,10 +90,10 @@ class Panel:
             raise TypeError(signature.by_name(type(self).__name__, self.State, nameless[0]))
         without_comms()
         hide = hide if isinstance(hide, str) else list(hide)
-        self.settings: Any = self.State(hide=hide, **state)
+        self.settings: Any = self.State(
+            **self.State.completed({"hide": hide, **state}, self._first)
+        )
         landing = self.presets and not set(state) - set(PanelState.VIEW)
-        if landing:
-            self.settings.update(self.presets[0][1])
         self._cell = cells.begin(self)
         self.jobs = JobRunner(on_error=self.fail)
         self.controls = Controls(self.settings, on_error=self.refuse)
@@ -183,17 +183,14 @@ class Panel:
         self._message.clear()
 
     def link(self) -> str:
-        """The state as a query string; it names some setting also where all have their defaults.
-
-        (Without any, a link opens the panel at its first preset.)
-        """
-        query = self.settings.to_query()
-        return query or (self.settings.some_query() if self._bare_is_a_preset() else "")
+        """The state as a query string: what differs from the defaults or from the first preset."""
+        query: str = self.settings.to_query(self._first)
+        return query
 
     def restore(self, query: str, *, ignore: Iterable[str] = ()) -> list[str]:
         """Take the state of a link. Never raises for what the link holds.
 
-        What is bad in it gets its default, and the panel says so.
+        What it leaves out is as in the first preset, what is bad in it too, and the panel says so.
 
         Args:
             query: as :meth:`link` makes it.
@@ -203,20 +200,14 @@ class Panel:
             The messages shown.
         """
         values, messages = self.settings.from_query(query, ignore=ignore)
-        if set(values) - set(PanelState.VIEW) or not self.presets:
-            self.settings.replace(values)
-        else:
-            self.settings.replace({**self.presets[0][1], **values})
+        self.settings.replace(self.State.completed(values, self._first))
         if messages:
             self.message("Not everything in the link was usable: " + "; ".join(messages), "error")
         return messages
 
     def python_line(self) -> str:
         """The line of Python that makes this panel in its present state."""
-        changes = self.settings.changes()
-        if not set(changes) - set(PanelState.VIEW) and self._bare_is_a_preset():
-            first = next(iter(self.settings.fields()))
-            changes = {first: self.settings.to_dict()[first], **changes}
+        changes = self.settings.changes(self._first)
         arguments = [f"{name}={value!r}" for name, value in changes.items()]
         return f"flowviz.panels.make({', '.join([repr(self.name), *arguments])})"
 
@@ -242,8 +233,10 @@ class Panel:
             self.message(str(error), "error")
             raise
 
-    def _bare_is_a_preset(self) -> bool:
-        return bool(self.presets) and bool(self.presets[0][1])
+    @property
+    def _first(self) -> Mapping[str, Any]:
+        """What the panel opens at: the settings of its first preset."""
+        return self.presets[0][1] if self.presets else {}
 
     # ---- what the user sees --------------------------------------------------------------------
 
@@ -380,7 +373,7 @@ class Panel:
         contents = {**self.screen.tabs, "Code": self.code_view}
         if self.goals and "goals" not in self.settings.hide:
             contents = {"Goals": self.goal_list, **contents}
-        self.tabs = Tabs(contents, first="Choose")
+        self.tabs = Tabs(contents, {"Choose": "controls", self.screen.companion_name: "companion"})
         self.header.stages = [stage.key for stage in self.screen.stages]
         self.header.voices = list(self.screen.voices)
         root = widgets.VBox(

@@ -18,8 +18,8 @@ class Screen:
     """The parts of a panel.
 
     Wide: controls left, one picture with its companion beside it, or two pictures with a chart
-    and the tabs under them, the run bar at the bottom. Narrow: the pictures, one of the tabs (the
-    controls are the first of them), the run bar.
+    and the tabs under them, the run bar at the bottom. Narrower, the controls are the first
+    of the tabs; on a phone the companion is the second.
 
     Args:
         pictures: one card, or two.
@@ -27,6 +27,7 @@ class Screen:
         controls: what the panel is set by; scrolls by itself.
         run: the run bar.
         companion: beside one picture; under two, the chart.
+        companion_name: the tab that shows it on a phone.
         tabs: what is looked at now and then, by name; Goals come before, Code after.
         voices: of the pictures, where they have voices.
     """
@@ -36,6 +37,7 @@ class Screen:
     controls: widgets.DOMWidget
     run: RunBar
     companion: widgets.DOMWidget
+    companion_name: str = "Numbers"
     tabs: Mapping[str, widgets.DOMWidget] = field(default_factory=dict)
     voices: Sequence[str] = ()
 

@@ -59,15 +59,20 @@ function barWidth(context, mark, width) {
 }
 
 /** Draw the names of contours and curves in the lower left of a box, each beside a short line. */
-export function drawNames(context, scene, { left, top, height }, theme) {
+export function drawNames(context, scene, { left, top, width, height }, theme) {
   const named = [...scene.marks.contours, ...scene.marks.lines]
     .filter((mark) => mark.label && !mark.colour);
   context.save();
   context.font = fontOf(theme);
   context.textBaseline = "middle";
   context.lineJoin = "round";
+  // In a narrow picture they stand over the legends, not beside them.
+  const written = named.map((mark) => 30 + context.measureText(mark.label).width);
+  const legend = legendsWidth(context, scene, width, theme);
+  const over = legend > 0 && Math.max(0, ...written) + legend + 12 > width;
+  const low = top + height - 14 - (over ? LEGEND_HEIGHT * legends(scene).length : 0);
   named.forEach((mark, i) => {
-    const y = top + height - 14 - 18 * (named.length - 1 - i);
+    const y = low - 18 * (named.length - 1 - i);
     context.strokeStyle = theme.css[mark.palette];
     context.lineWidth = Math.max(mark.width, 1.25);
     context.globalAlpha = mark.opacity ?? 1;

@@ -5,6 +5,9 @@ const GROUPS = ["group-1", "group-2", "group-3", "group-4"];
 /** Lightness of the cyclic hues on a light and on a dark card, and their chroma (OkLCh). */
 const CYCLIC = { onLight: 0.62, onDark: 0.76, chroma: 0.105 };
 
+/** Where a scale of one hue begins, between the card and the hue. */
+const PALEST = { onLight: 0.28, onDark: 0.4 };
+
 /** [r, g, b], 0–255, of "#rgb", "#rrggbb", "rgb(…)" or "rgba(…)". */
 export function parseColour(text) {
   const colour = String(text).trim();
@@ -62,10 +65,11 @@ function ramp(stops) {
 export function palettes(theme) {
   const hue = { ink: theme.ink, forward: theme.forward, reverse: theme.reverse };
   const solid = (colour) => new Uint32Array(256).fill(pack(colour));
-  const oneHue = (colour) => ramp([mix(theme.card, colour, 0.28), colour]);
+  const dark = theme.card[0] + theme.card[1] + theme.card[2] < 3 * 128;
+  const palest = dark ? PALEST.onDark : PALEST.onLight;
+  const oneHue = (colour) => ramp([mix(theme.card, colour, palest), colour]);
   const groups = new Uint32Array(256);
   for (let i = 0; i < 256; i++) groups[i] = pack(theme[GROUPS[i % GROUPS.length]]);
-  const dark = theme.card[0] + theme.card[1] + theme.card[2] < 3 * 128;
   const hueAt = (turns) => oklch(dark ? CYCLIC.onDark : CYCLIC.onLight, CYCLIC.chroma, turns);
   return {
     solid: Object.fromEntries(Object.entries(hue).map(([name, c]) => [name, solid(c)])),

@@ -20,8 +20,9 @@ _GROUPS = ("group-1", "group-2", "group-3", "group-4")
 _CYCLIC = {"light": 0.62, "dark": 0.76}
 """Lightness of the cyclic hues in OkLCh."""
 _CYCLIC_CHROMA = 0.105
-_PALEST = 0.28
-"""Where a scale of one hue begins, between the card and the hue."""
+_PALEST = {"light": 0.28, "dark": 0.4}
+"""Where a scale of one hue begins, between the card and the hue: on a dark card the eye tells less
+apart at that end."""
 
 
 @cache
@@ -53,7 +54,7 @@ def table(palette: str, theme: str) -> npt.NDArray[np.float64]:
     if palette == "groups":
         return np.array([colours[_GROUPS[i % 4]] for i in range(256)])
     card, hue = colours["card"], colours[palette]
-    return _ramp(card + (hue - card) * _PALEST, hue)
+    return _ramp(card + (hue - card) * _PALEST[theme], hue)
 
 
 def indices(

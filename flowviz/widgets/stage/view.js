@@ -527,7 +527,9 @@ export class StageView {
     if (this.scene.moment) parts.push(`training step ${this.film.step(this.moment)}`);
     parts.push(carried(this.get("readout"), this.player.position));
     for (const mark of marks.particles) {
-      parts.push(`${mark.count.toLocaleString("en")} ${mark.label || "points"}`);
+      const count = mark.count.toLocaleString("en");
+      const coloured = mark.values && mark.label;
+      parts.push(coloured ? `${count} points, coloured by ${mark.label}` : `${count} ${mark.label || "points"}`);
     }
     for (const mark of marks.grids) parts.push(`a grid of ${mark.rows} by ${mark.columns} lines`);
     for (const mark of marks.images) parts.push(mark.label || "a density");

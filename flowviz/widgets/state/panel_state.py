@@ -95,6 +95,11 @@ class PanelState(WrittenValues):
         return {**found, **view}
 
     @classmethod
+    def completed(cls, values: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+        """``values``, and what they leave out as ``first``, what a panel opens at, has it."""
+        return {**first, **values}
+
+    @classmethod
     def comparable(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """``values`` without what does not make another state: how it is shown, and where."""
         return {n: value for n, value in values.items() if n not in (*cls.VIEW, "position")}

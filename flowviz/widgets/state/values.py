@@ -46,13 +46,20 @@ class Values(traitlets.HasTraits):
         """Every field, as JSON has it."""
         return {name: f.plain(getattr(self, name)) for name, f in self.fields().items()}
 
-    def changes(self) -> dict[str, Any]:
-        """The fields that differ from their defaults, as JSON has them."""
+    def changes(self, others: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The fields that differ from their defaults or from ``others``, as JSON has them."""
         return {
             name: field.plain(getattr(self, name))
             for name, field in self.fields().items()
-            if getattr(self, name) != field.initial
+            if self._differs(name, others)
         }
+
+    def _differs(self, name: str, others: Mapping[str, Any] | None) -> bool:
+        value, field = getattr(self, name), self.fields()[name]
+        different: bool = value != field.initial
+        if others and name in others:
+            different |= value != field.validate(self, others[name])
+        return different
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -18,20 +18,14 @@ MAX_QUERY_BYTES = 64_000
 class WrittenValues(Values):
     """Declared values that a link and a file can carry."""
 
-    def to_query(self) -> str:
-        """The state as a link's query string: only what differs from the defaults."""
-        fields = self.fields()
+    def to_query(self, others: Mapping[str, Any] | None = None) -> str:
+        """The state as a link's query string: what differs from the defaults or from ``others``."""
         pairs = [
             (name, field.format(getattr(self, name)))
-            for name, field in fields.items()
-            if getattr(self, name) != field.initial
+            for name, field in self.fields().items()
+            if self._differs(name, others)
         ]
         return urlencode(pairs, quote_via=quote, safe=",;")
-
-    def some_query(self) -> str:
-        """A query string that names the first setting, whatever its value."""
-        name, field = next(iter(self.fields().items()))
-        return urlencode([(name, field.format(getattr(self, name)))], quote_via=quote, safe=",;")
 
     @classmethod
     def from_query(
