@@ -241,7 +241,7 @@ class Trainer:
             return self._fail(f"the {what} is not finite", started, loss, norm)
         uncertainty = float(estimate.standard_error)
         if words := self._least.broken(self.objective, parameters[0], loss, uncertainty):
-            return self._fail(words, started, loss, norm)
+            return self._fail(words, started, loss, norm, "Have the density computed better.")
         beyond = next(filter(None, (watch.words() for watch in watches)), "")
         if first and norm == 0:
             return self._fail(f"the gradient is exactly 0. {beyond}".rstrip(), started, loss, norm)
@@ -435,9 +435,14 @@ class Trainer:
         return length
 
     def _fail(
-        self, reason: str, started: float, loss: float = math.nan, norm: float = math.nan
+        self,
+        reason: str,
+        started: float,
+        loss: float = math.nan,
+        norm: float = math.nan,
+        advice: str = "A smaller learning rate or a larger batch often helps.",
     ) -> Snapshot:
-        """Put the last good weights back and say what happened."""
+        """Put the last good weights back, say what happened and what may help."""
         _copy(self._good, self._state())
         if self.steps == self._first:
             kept = "No step was made, and the weights are as they were."
@@ -445,7 +450,6 @@ class Trainer:
             advice = f"Look at the data and the objective. {STANDARDISE}"
         else:
             kept = "The weights of the last good step are kept."
-            advice = "A smaller learning rate or a larger batch often helps."
         reason = reason.removesuffix(".")
         self.failure = f"Training stopped at step {self.steps + 1}: {reason}. {kept} {advice}"
         return Snapshot(self.steps, loss, math.nan, norm, _rate(1, started), self.failure)
