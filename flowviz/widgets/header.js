@@ -98,6 +98,7 @@ export default {
       more.textContent = "✓";
       setTimeout(() => { more.textContent = "⋯"; }, 1200);
     };
+    const link = () => linkOf(model.get("query"), el);
     const entries = [
       ["Picture (PNG)", () => savePng(views(), model.get("file"))],
       ["Page that plays by itself (HTML)", () => {
@@ -109,9 +110,8 @@ export default {
           bars: find(barsOf(shown[0].get("clock")))?.content,
         });
       }],
-      ["Copy link", async () => {
-        const link = linkOf(model.get("query"), el);
-        await copy(link ?? `flowviz.dashboard.Dashboard(${JSON.stringify(model.get("query"))})`);
+      [link() ? "Copy link, without the token" : "Copy link", async () => {
+        await copy(link() ?? `flowviz.dashboard.Dashboard(${JSON.stringify(model.get("query"))})`);
         flash("Copied");
       }],
       ["Copy line of Python", async () => {

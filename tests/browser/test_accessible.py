@@ -7,13 +7,13 @@ from importlib.resources import files
 import pytest
 
 from flowviz import panels
-from tests.browser.shown import beat
+from tests.browser.shown import PATIENCE, beat
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 PANEL = ".fv-panel:not(.fv-away)"
 # Each violation: its rule, what it says, and the first elements that it is about.
 LOOK = """async () => {
-  const { violations } = await axe.run(document.querySelector(".fv-dash"));
+  const { violations } = await axe.run(document.querySelector(".fv-dash") ?? document);
   return violations.map(({ id, help, nodes }) =>
     `${id}: ${help}: ${nodes.slice(0, 4).map((n) => n.html.slice(0, 160)).join(" | ")}`);
 }"""
@@ -31,6 +31,18 @@ def test_axe_finds_nothing(name, dashboard):
             beat(page, 250)
             found += [f"{width}, {theme}: {one}" for one in page.evaluate(LOOK)]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/login", "/lessons", "/nothing", "/voila/render/index.ipynb"])
+def test_axe_finds_nothing_on_the_pages_around_them(path, theme, voila_server, open_page):
+    page = open_page(color_scheme=theme, bypass_csp=True)
+    address = voila_server.origin + path if path == "/login" else voila_server.address(path)
+    page.goto(address, wait_until="commit")
+    page.wait_for_selector("h1 >> visible=true", timeout=PATIENCE)
+    page.evaluate(AXE)
+    assert page.evaluate(LOOK) == []
+    page.problems[:] = [problem for problem in page.problems if "404" not in problem]
 
 
 @pytest.mark.parametrize("name", panels.names())

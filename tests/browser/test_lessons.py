@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tests.browser.test_accessible import AXE, LOOK
+
 LESSON = "03_forward_and_reverse_kl.ipynb"
 PATIENCE = 120_000
 TALL = 9_000  # JupyterLab draws only the cells that are in sight
@@ -110,15 +112,17 @@ def formulas_are_set(page) -> None:
 
 
 def test_a_lesson_in_voila(voila_server, open_page, screenshots):
-    page = open_page()
+    page = open_page(bypass_csp=True)
     page.goto(voila_server.address("/voila/render/index.ipynb"), wait_until="commit")
     page.get_by_role("link", name="Forward and reverse KL").click(timeout=PATIENCE)
     page.wait_for_selector(".fv-predict >> visible=true", timeout=PATIENCE)
     assert LESSON in page.url
     panels_are_drawn(page, 3)
     formulas_are_set(page)
+    page.evaluate(AXE)
     for theme, width in (("light", 400), ("dark", 1280), ("light", 1280)):
         fits_its_page(page, theme, width, screenshots)
+        assert page.evaluate(LOOK) == []
     predicts_by_keyboard(page)
     sees_after_training(page)
     a_wrong_prediction_is_told_why(page)

@@ -106,6 +106,14 @@
     }
   };
 
+  // A formula wider than the page is scrolled by keyboard, too. (The body grows as they are set.)
+  addEventListener("DOMContentLoaded", () => new ResizeObserver(() => {
+    for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
+      formula.toggleAttribute("tabindex", formula.scrollWidth > formula.clientWidth);
+      if (formula.hasAttribute("tabindex")) formula.tabIndex = 0;
+    }
+  }).observe(document.body));
+
   // When the kernel or the connection is lost.
   let lost = false; // for good: only a reload helps
   const tell = (text) => {
