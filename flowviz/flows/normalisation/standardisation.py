@@ -69,6 +69,7 @@ class StandardisedContext(Bijection):
     scale: Tensor
 
     def __init__(self, bijection: Bijection, location: Tensor, scale: Tensor) -> None:
+        arguments.instance("bijection", bijection, Bijection)
         super().__init__(bijection.dim, bijection.context)
         self.bijection = bijection
         self.exact_inverse = bijection.exact_inverse
