@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import url_path_join
 from tornado import web
 
@@ -55,3 +56,9 @@ def announce(page_config: dict[str, Any], **_: Any) -> dict[str, Any]:
     Voila as an extension would have the page ask a site on the net for MathJax, which is on board.
     """
     return {**page_config, "fullMathjaxUrl": None, "mathjaxConfig": None, **place()}
+
+
+def offer(server: ServerApp) -> None:
+    """Serve the module from a notebook server, and tell its JupyterLab where it is."""
+    server.web_app.add_handlers(".*$", [handler(server.base_url)])
+    server.web_app.settings.setdefault("page_config_data", {}).update(place())

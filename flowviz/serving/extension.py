@@ -35,10 +35,8 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
-    web = server.web_app
-    web.add_handlers(".*$", [bundle.handler(server.base_url), *_pages(server)])
-    page_config = web.settings.setdefault("page_config_data", {})
-    page_config.update(bundle.place())
+    bundle.offer(server)
+    server.web_app.add_handlers(".*$", _pages(server))
 
 
 def _pages(server: ServerApp) -> list[Any]:

@@ -14,11 +14,12 @@ from jupyter_server.services.kernels.kernelmanager import (
     ServerKernelManager,
 )
 from traitlets import Float, default
-from voila.utils import ENV_VARIABLE
 
 from flowviz.serving.spare import Spare
 
 THREADS = "OMP_NUM_THREADS"
+PAGE = "VOILA_REQUEST_URL"
+"""What Voila puts into the environment of a page's kernel: the page's address."""
 
 
 class OwnKernelSpecManager(KernelSpecManager):
@@ -206,4 +207,4 @@ class HostedKernelManager(ReapingKernelManager):
     start_kernel = _async_start_kernel
 
     def _is_for_a_page(self, env: Mapping[str, str] | None = None, **_: Any) -> bool:
-        return ENV_VARIABLE.VOILA_REQUEST_URL in (env or {})
+        return PAGE in (env or {})

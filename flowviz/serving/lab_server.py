@@ -12,7 +12,7 @@ from jupyterlab.labapp import LabApp
 from nbformat.sign import NotebookNotary
 from traitlets.config import Config
 
-from flowviz.serving import extension, paths
+from flowviz.serving import bundle, paths
 from flowviz.serving.kernels import OwnKernelSpecManager
 from flowviz.serving.websocket import PromptWebsocketConnection
 
@@ -66,7 +66,7 @@ def serve(folder: Path, host: str, port: int, theme: str | None, open_browser: b
     server = LabApp.initialize_server(
         argv=[], config=configuration(folder, host, port, theme, open_browser, token)
     )
-    extension._load_jupyter_server_extension(server)
+    bundle.offer(server)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), server._signal_stop)

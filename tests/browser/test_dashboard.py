@@ -208,6 +208,12 @@ def test_colours_and_ticked_goals_are_remembered(visit, voila_server):
     done.wait_for(state="hidden")
 
 
+def _kernel(server) -> psutil.Process:
+    """That of the server's only page: the next page's is being made ready already."""
+    processes = psutil.Process(server.process.pid).children(recursive=True)
+    return min(processes, key=psutil.Process.create_time)
+
+
 def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_back(
     visit, start_flowviz
 ):
@@ -219,10 +225,7 @@ def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_ba
     page.wait_for_function("location.search.split('&').length > 1", timeout=PATIENCE)
     page.wait_for_timeout(500)
     before = urlsplit(page.url).query
-    # The next page's is being made ready already.
-    kernels = psutil.Process(server.process.pid).children(recursive=True)
-    kernel = min(kernels, key=psutil.Process.create_time)
-    os.kill(kernel.pid, signal.SIGKILL)
+    os.kill(_kernel(server).pid, signal.SIGKILL)
     notice = page.locator("#fv-notice")
     notice.wait_for(timeout=20_000)
     assert "what it held is gone" in notice.inner_text()
@@ -248,9 +251,7 @@ def test_a_theme_given_to_the_command_wins_and_leaving_the_page_ends_its_kernel(
     server = start_flowviz("--theme", "dark")
     page = visit(server=server, color_scheme="light")
     assert page.locator("html").get_attribute("data-fv-theme") == "dark"
-    kernels = psutil.Process(server.process.pid).children(recursive=True)
-    assert kernels
+    kernel = _kernel(server)
     page.goto(server.address("/lessons"))
     assert page.title() == "Lessons · flowviz"
-    _, left = psutil.wait_procs(kernels, timeout=10)
-    assert not left
+    kernel.wait(timeout=10)

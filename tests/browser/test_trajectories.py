@@ -141,11 +141,17 @@ def test_what_is_saved_has_its_name_and_plays_without_flowviz(dashboard, open_pa
     alone.locator(".fv-stage-pixels").first.wait_for()
     assert alone.evaluate("document.documentElement.scrollHeight <= innerHeight")
     alone.wait_for_function("frames > 20 && flowviz.clock.player.position > 1", timeout=PATIENCE)
-    said, lit = alone.locator(".fv-stage-said span"), alone.locator(".fv-stage-lit")
-    assert said.is_hidden(), "it plays: that is another state"
-    assert lit.count() == 1 and alone.locator(".fv-stage-tally li").count() > 2
-    assert alone.locator(".fv-stage-untrained").count() == 0
     alone.get_by_role("button", name="Pause").click()
+    depth = alone.locator("input[type=range]:visible").first
+    depth.press("Home")
+    beat(alone, 200)
+    said = alone.locator(".fv-stage-said span")
+    assert said.is_hidden(), "that is another state"
+    depth.press("End")
+    beat(alone, 200)
+    assert alone.locator(".fv-stage-lit").count() == 1
+    assert alone.locator(".fv-stage-tally li").count() > 2
+    assert alone.locator(".fv-stage-untrained").count() == 0
     tracks = alone.locator("input[type=range]:visible")
     assert tracks.count() == 2, "depth and training"
     picture = "document.querySelector('.fv-stage-pixels').toDataURL()"

@@ -11,6 +11,7 @@ import pytest
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 
 from flowviz.serving.kernels import (
+    PAGE,
     THREADS,
     HostedKernelManager,
     OwnKernelSpecManager,
@@ -95,7 +96,7 @@ def test_one_of_two_pages_keeps_the_kernel():
 def test_a_notebook_server_ends_the_kernels_of_pages_alone():
     async def check(manager):
         notebooks = await manager.start_kernel(kernel_name="python3")
-        environment = {**os.environ, "VOILA_REQUEST_URL": "http://localhost/"}
+        environment = {**os.environ, PAGE: "http://localhost/"}
         environment.pop(THREADS, None)
         pages = await manager.start_kernel(kernel_name="python3", env=environment)
         assert environment[THREADS] == "1"

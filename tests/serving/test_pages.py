@@ -176,4 +176,4 @@ def test_the_theme_is_there_before_the_first_paint(start_flowviz):
     reply = fetch(start_flowviz("--theme", "dark").url)
     head = reply.text.partition("</head>")[0]
     assert 'const given = "dark"' in head
-    assert head.index("dataset.fvTheme = theme") < head.index("<style>")
+    assert head.index("dataset.fvTheme = following") < head.index("<style>")

@@ -16,6 +16,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from flowviz.serving import hosted
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -56,7 +58,7 @@ def test_binders_python_is_one_that_we_support():
 @pytest.mark.parametrize(
     "name, path",
     [
-        ("binder-dashboard", "voila/render/notebooks/dashboard.ipynb"),
+        ("binder-dashboard", hosted.HOME),
         ("binder-notebooks", "lab/tree/notebooks"),
     ],
 )
