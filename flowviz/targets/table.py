@@ -6,24 +6,21 @@ with its line and its column. Lines and columns are counted from 1 in what is sa
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from flowviz.targets.delimited_text import Rows, decode, has_numbers, is_missing, number, split
+
 MAX_BYTES = 64 * 1024 * 1024
 LARGEST = 1e15
 """Of a coordinate."""
 
-Rows = list[tuple[int, list[str]]]
-"""(line number, cells) of each row."""
-
-_MISSING = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", "?")
+_UNNAMED = ("", "unnamed: 0")
+"""What pandas and R call the column that numbers the rows."""
 
 
 class Table(NamedTuple):
@@ -33,11 +30,13 @@ class Table(NamedTuple):
         points: float64 ``[n, k]``: the rows that are complete, in the k columns.
         labels: what the columns are called.
         remarks: sentences on what else was in the table; "" if nothing.
+        numeric: what all columns that hold numbers are called.
     """
 
     points: np.ndarray
     labels: tuple[str, ...]
     remarks: str
+    numeric: tuple[str, ...]
 
 
 def read_table(
@@ -48,8 +47,10 @@ def read_table(
 ) -> Table:
     """The columns of numbers of a table: commas, semicolons, tabs or spaces between the values.
 
-    A first row without numbers is the header. With semicolons, tabs or spaces a decimal comma is
-    understood. Blank lines are skipped.
+    A first row without numbers is the header. Decimals have a point or a comma, the same in all
+    of the table. Blank lines are skipped, as are lines above the table that begin with #, and a
+    line such as ``sep=;``. A first column of different whole numbers to which the header gives no
+    name, as pandas and R number the rows, is taken only where it is asked for.
 
     >>> x = torch.from_numpy(read_table("mine.csv").points)  # doctest: +SKIP
 
@@ -67,37 +68,45 @@ def read_table(
             64 MiB.
         OSError: the file cannot be read.
     """
-    lines = _rows(_text(source))
+    text = split(_text(source))
+    lines, decimal = text.rows, text.decimal
     header = _header(lines)
     if not lines:
         raise ValueError("the table has a header, but no rows")
     labels = _labels(header, max(len(row) for _, row in lines))
-    numeric = [i for i in range(len(labels)) if _mostly_numbers(lines, i)]
+    numeric = [i for i in range(len(labels)) if _mostly_numbers(lines, i, decimal)]
+    remarks = []
     if columns is None:
-        which = _first(numeric, labels, count)
+        taken = numeric
+        if 0 in numeric and len(numeric) > (count or 1) and _numbers_rows(header, lines, decimal):
+            taken = [i for i in numeric if i != 0]
+            remarks.append("The first column numbers the rows and is not taken.")
+        which = _first(taken, labels, count)
     else:
         which = _chosen(columns, header, labels, count)
     points = [
-        [_number(line, cell, labels[i]) for i, cell in zip(which, cells, strict=True)]
+        [_value(line, cell, labels[i], decimal) for i, cell in zip(which, cells, strict=True)]
         for line, cells in ((line, [_cell(row, i) for i in which]) for line, row in lines)
-        if not any(map(_is_missing, cells))
+        if not any(map(is_missing, cells))
     ]
     named = tuple(labels[i] for i in which)
     if not points:
         *others, last = map(repr, named)
         both = "both " if len(others) == 1 else ""
         raise ValueError(f"no row has a value in {both}{' and '.join([*others, last])}")
-    remarks = []
-    if columns is None and len(numeric) > len(which):
-        taken = {1: "first is", 2: "first two are"}.get(len(which), f"first {len(which)} are")
-        remarks.append(f"{len(numeric)} columns hold numbers: the {taken} taken.")
+    if columns is None and len(taken) > len(which):
+        used = {1: "first is", 2: "first two are"}.get(len(which), f"first {len(which)} are")
+        remarks.append(f"{len(taken)} columns hold numbers: the {used} taken.")
+    if text.doubtful:
+        remarks.append(f"The comma in {text.doubtful} is read as a decimal mark.")
     if len(points) < len(lines):
         out = len(lines) - len(points)
         have, were = ("has", "was") if out == 1 else ("have", "were")
         remarks.append(
             f"{out:,} of {len(lines):,} rows {have} a missing value and {were} left out."
         )
-    return Table(np.array(points), named, " ".join(remarks))
+    every = tuple(labels[i] for i in numeric)
+    return Table(np.array(points), named, " ".join(remarks), every)
 
 
 # ---------------------------------------------------------------------------- rows and cells
@@ -116,75 +125,23 @@ def _text(source: str | bytes | Path) -> str:
         raise TypeError(f"a CSV comes as a path, as text or as bytes, not as {type(source)}")
     if len(source) > MAX_BYTES:
         raise ValueError(f"the table is larger than {MAX_BYTES >> 20} MiB")
-    text = _decode(source) if isinstance(source, bytes) else source
+    text = decode(source) if isinstance(source, bytes) else source
     if "\0" in text:
         raise ValueError("this is not a text file: it holds zero bytes")
     return text.removeprefix("\ufeff")
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _rows(text: str) -> Rows:
-    """The table's rows; the first line that is not blank tells what stands between the values."""
-    start = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max("\t;,", key=start.count)
-    if delimiter not in start or _has_decimal_commas(start):
-        delimiter = " "
-        rows = [(line, row.split()) for line, row in enumerate(text.splitlines(), 1)]
-    else:
-        rows = _separated(text, delimiter)
-    rows = [(line, row) for line, row in rows if len(row) > 1 or any(row)]
-    if delimiter != ",":
-        rows = [(line, [_decimal_point(cell) for cell in row]) for line, row in rows]
-    if not rows:
-        raise ValueError("the table is empty")
-    return rows
-
-
-def _has_decimal_commas(line: str) -> bool:
-    """Whether these are numbers such as 1,5 with spaces between them, not a list with commas."""
-    cells = line.split()
-    return len(cells) > 1 and all(re.fullmatch(r"[-+]?\d+(,\d+)?", cell) for cell in cells)
-
-
-def _separated(text: str, delimiter: str) -> Rows:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num} cannot be read as CSV: {error}") from error
-
-
-def _decimal_point(cell: str) -> str:
-    return cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell
 
 
 def _cell(row: list[str], i: int) -> str:
     return row[i] if i < len(row) else ""
 
 
-def _is_missing(cell: str) -> bool:
-    return cell.casefold() in _MISSING
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell)) and "_" not in cell
-    except ValueError:
-        return False
-
-
-def _number(line: int, cell: str, label: str) -> float:
-    if not _is_number(cell):
+def _value(line: int, cell: str, label: str, decimal: str) -> float:
+    value = number(cell, decimal)
+    if math.isnan(value):
         raise ValueError(f"line {line}, column {label!r}: {cell[:40]!r} is not a number")
-    if abs(float(cell)) > LARGEST:
+    if abs(value) > LARGEST:
         raise ValueError(f"line {line}, column {label!r}: numbers are limited to ±{LARGEST:g}")
-    return float(cell)
+    return value
 
 
 # ---------------------------------------------------------------------------- columns
@@ -193,9 +150,17 @@ def _number(line: int, cell: str, label: str) -> float:
 def _header(rows: Rows) -> list[str] | None:
     """Takes the header off the rows, if the first one is a header."""
     first = rows[0][1]
-    if any(map(_is_number, first)) or all(map(_is_missing, first)):
+    if has_numbers(first) or all(map(is_missing, first)):
         return None
     return rows.pop(0)[1]
+
+
+def _numbers_rows(header: list[str] | None, rows: Rows, decimal: str) -> bool:
+    """Whether the first column has no name in the header and a whole number of its own a row."""
+    if header is None or header[0].casefold() not in _UNNAMED:
+        return False
+    values = [number(_cell(row, 0), decimal) for _, row in rows]
+    return all(v.is_integer() for v in values) and len(set(values)) == len(values)
 
 
 def _labels(header: list[str] | None, widest: int) -> list[str]:
@@ -204,9 +169,10 @@ def _labels(header: list[str] | None, widest: int) -> list[str]:
     return [name or f"column {i}" for i, name in enumerate(names, 1)]
 
 
-def _mostly_numbers(rows: Rows, i: int) -> bool:
+def _mostly_numbers(rows: Rows, i: int, decimal: str) -> bool:
     """Whether at least half of the column's values are numbers: the rest are then mistakes."""
-    return 2 * sum(_is_number(_cell(row, i)) for _, row in rows) >= len(rows)
+    numbers = sum(not math.isnan(number(_cell(row, i), decimal)) for _, row in rows)
+    return 2 * numbers >= len(rows)
 
 
 def _first(numeric: list[int], labels: list[str], count: int | None) -> list[int]:

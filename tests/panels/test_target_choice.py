@@ -291,6 +291,31 @@ def test_rows_with_missing_values_and_columns_left_aside_are_told(made):
     assert "1 of 4 rows has a missing value and was left out." in chooser.words
 
 
+def test_with_three_columns_of_numbers_two_are_chosen(made):
+    chooser = made(target="points")
+    columns = chooser.points._columns
+    chooser.upload("two.csv", b"a,b\n1,2\n3,5\n4,4\n")
+    assert columns.layout.display == "none"
+    chooser.upload("three.csv", b",a,b,c\n0,1,2,9\n1,3,5,7\n2,4,4,8\n")
+    assert columns.layout.display is None
+    x, y = chooser.points._axes
+    assert x.options == ("column 1", "a", "b", "c") and (x.value, y.value) == ("a", "b")
+    before = chooser.settings.points
+    y.value = "c"
+    assert "Read from three.csv: a and c, centred and scaled." in chooser.words
+    assert [p[0] for p in chooser.settings.points] == [p[0] for p in before]
+    assert chooser.settings.points != before
+    x.value = "c"
+    assert (x.value, y.value) == ("c", "a"), "they change places"
+    assert "Read from three.csv: c and a, centred and scaled." in chooser.words
+
+
+def test_rounding_in_a_column_that_never_varies_is_no_spread(made):
+    chooser = made(target="points")
+    chooser.upload("level.csv", b"a,b\n1,0.1\n2,0.1\n5,0.1\n9,0.1\n3,0.1\n7,0.1\n8,0.1\n")
+    assert max(abs(p[1]) for p in chooser.settings.points) < 1e-6
+
+
 def test_what_is_said_of_a_table_goes_and_comes_with_its_points(made):
     chooser = made(target="points")
     chooser.upload("own.csv", b"1,2\n3,5\n4,4\n")

@@ -207,9 +207,9 @@ def test_a_short_row_is_one_with_a_missing_value() -> None:
 
 
 def test_a_table_with_more_columns_of_numbers_says_so() -> None:
-    target = from_csv(",x,name,y\n1,2,a,3\n2,5,b,7\n", standardise=False)
+    target = from_csv("t,x,name,y\n1,2,a,3\n2,5,b,7\n", standardise=False)
     assert target.points.tolist() == [[1, 2], [2, 5]]
-    assert target.about == "Column 1 and x."
+    assert target.about == "T and x."
     assert "3 columns hold numbers: the first two are taken." in target.note
     assert "hold numbers" not in from_csv(TABLE).note
     assert "hold numbers" not in from_csv("a,b,c\n1,2,3\n4,5,7\n", columns=["a", "c"]).note

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowviz.targets import read_table
 
@@ -52,3 +56,65 @@ def test_columns_are_chosen(
 def test_what_is_refused(text: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         read_table(text, **options)
+
+
+SAID = {
+    "decimal commas without a header": ("0,5;1,25\n-1,5;2\n", [[0.5, 1.25], [-1.5, 2]]),
+    "commas in a header": ("Länge, cm;Breite, cm\n1,5;2\n3;4,5\n", [[1.5, 2], [3, 4.5]]),
+    "commas in names, one row": ('"a, b";c\n0,5;1,25\n', [[0.5, 1.25]]),
+    "sep=": ("sep=;\na;b\n1,5;2\n3;4\n", [[1.5, 2], [3, 4]]),
+    "comments": ("# of 2026; mine, all\n# m, kg\na,b\n1,2\n3,4\n", [[1, 2], [3, 4]]),
+    "a Unicode minus": ("a,b\n−1,2\n3,–4\n", [[-1, 2], [3, -4]]),
+    "spaces and decimal commas": ("0,5 1,25\n-1,5 2\n", [[0.5, 1.25], [-1.5, 2]]),
+    "tabs": ("a\tb\n1,5\t2\n3\t4\n", [[1.5, 2], [3, 4]]),
+    "many commas in the first line": ("a, b, c;d\n1;2\n3;4\n", [[1, 2], [3, 4]]),
+    "quoted numbers": ('"a","b"\n"1","2"\n"3","4"\n', [[1, 2], [3, 4]]),
+}
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+
+
+@pytest.mark.parametrize("case", SAID)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_delimiter_decimal_mark_and_encoding_are_told(case: str, encoding: str) -> None:
+    text, points = SAID[case]
+    assert read_table(text.encode(encoding)).points.tolist() == points
+
+
+def test_the_rows_own_numbers_are_offered_and_not_taken() -> None:
+    text = ",x,y\n0,5,6\n1,7,8\n"
+    table = read_table(text, count=2)
+    assert table.labels == ("x", "y") and table.points.tolist() == [[5, 6], [7, 8]]
+    assert table.numeric == ("column 1", "x", "y") and "numbers the rows" in table.remarks
+    assert read_table(text, columns=["column 1", "y"]).points.tolist() == [[0, 6], [1, 8]]
+    assert read_table(",x\n0,5\n1,7\n", count=2).labels == ("column 1", "x"), "there is no other"
+    assert read_table(text.replace("\n1,", "\n0,"), count=2).labels == ("column 1", "x")
+
+
+def test_a_comma_that_may_divide_thousands_is_told() -> None:
+    table = read_table("a;b\n1,234;5\n2,345;6\n")
+    assert table.points.tolist() == [[1.234, 5], [2.345, 6]]
+    assert "The comma in 1,234 is read as a decimal mark." in table.remarks
+
+
+NUMBERS = st.integers(-10_000, 10_000).map(lambda n: n / 8)
+
+
+@given(
+    rows=st.lists(st.lists(NUMBERS, min_size=3, max_size=3), min_size=2, max_size=8),
+    delimiter=st.sampled_from(";\t ,"),
+    comma=st.booleans(),
+    named=st.booleans(),
+    encoding=st.sampled_from(ENCODINGS),
+)
+def test_what_is_written_is_read(
+    rows: list[list[float]], delimiter: str, comma: bool, named: bool, encoding: str
+) -> None:
+    comma &= delimiter != ","
+    written = io.StringIO()
+    writer = csv.writer(written, delimiter=delimiter)
+    if named:
+        writer.writerow(["länge", "b", "c"])
+    # Of three digits after it, a comma may as well divide thousands, and stands among such alone.
+    form = (lambda x: f"{x:.4f}".replace(".", ",")) if comma else (lambda x: f"{x:.4f}")
+    writer.writerows([[form(x) for x in row] for row in rows])
+    assert read_table(written.getvalue().encode(encoding)).points.tolist() == rows

@@ -9,9 +9,9 @@ import numpy as np
 
 from flowviz.panels.parts.words import Words
 from flowviz.targets.points import check_points
-from flowviz.targets.table import read_table
+from flowviz.targets.table import Table, read_table
 from flowviz.widgets.file_button import FileButton
-from flowviz.widgets.layout import classed, stack
+from flowviz.widgets.layout import classed, row, stack
 from flowviz.widgets.stage import Stage
 
 POINTS = "points"
@@ -42,6 +42,12 @@ class OwnPoints:
         self._said: tuple[str, str] = "", ""
         self._on_pad: tuple[tuple[float, float], ...] = ()  # the points, as the picture has them
         self._read: dict[Any, tuple[str, str]] = {}  # a table's points: its file, and what was read
+        self._given: tuple[bytes, str, str] = (
+            b"",
+            "",
+            "",
+        )  # the last table, whose columns are offered
+        self._offering = False
         self._stage = stage
         self._file = FileButton(
             self._uploaded,
@@ -56,14 +62,22 @@ class OwnPoints:
             continuous_update=False,
             rows=3,
         )
+        self._axes = [
+            widgets.Dropdown(description=axis, tooltip=f"Which column is {axis}") for axis in "xy"
+        ]
+        self._columns = row(*(classed(axis, "fv-control") for axis in self._axes))
+        self._columns.layout.display = "none"
         self._words = Words("fv-points-words")
         self.widget = stack(
             self._file,
             classed(self._table, "fv-control"),
+            self._columns,
             self._words,
         )
         self._stage.observe(lambda change: self._drawn(change["new"]), names=["drawn"])
         self._table.observe(lambda change: self._pasted(change["new"]), names=["value"])
+        for axis in self._axes:
+            axis.observe(self._choose, names=["value"])
 
     def show(self, error: str, note: str) -> None:
         """Follow the points: on the pad, and in words on what is wrong or where they are from."""
@@ -106,14 +120,22 @@ class OwnPoints:
         if text.strip():
             self._read_table(text.encode(errors="replace"), "from the rows pasted")
 
-    def _read_table(self, content: bytes, whence: str, file: str = "") -> None:
+    def _read_table(
+        self,
+        content: bytes,
+        whence: str,
+        file: str = "",
+        columns: tuple[str, ...] | None = None,
+    ) -> None:
         """Take a table's points; one that is none changes nothing and is explained."""
         try:
-            table = read_table(content, count=2)
+            table = read_table(content, columns, count=2)
             given = check_points(table.points)
         except ValueError as error:
             self._refuse(whence, str(error))
             return
+        self._given = content, whence, file
+        self._offer(table)
         rows = _standardised(given)
         source = f"Read {whence}: {' and '.join(table.labels)}, centred and scaled. "
         if table.remarks:
@@ -127,6 +149,29 @@ class OwnPoints:
         self._read[taken] = file, source
         self._settings.update({"points": taken, "target": POINTS})
         self.show(*self._said)  # no change is heard of if these were the points already
+
+    def _offer(self, table: Table) -> None:
+        """Where three columns or more hold numbers, which two of them are x and y is chosen."""
+        self._offering = True
+        for axis, label in zip(self._axes, table.labels, strict=True):
+            if axis.options != table.numeric:
+                axis.options = table.numeric
+            axis.value = label
+        self._offering = False
+        more = len(table.numeric) > 2 and len(set(table.numeric)) == len(table.numeric)
+        self._columns.layout.display = None if more else "none"
+
+    def _choose(self, change: Any) -> None:
+        """Take the columns that are chosen; one that was the other axis's changes places."""
+        if self._offering:
+            return
+        self._offering = True
+        for axis in self._axes:
+            if axis is not change["owner"] and axis.value == change["new"]:
+                axis.value = change["old"]
+        self._offering = False
+        x, y = (axis.value for axis in self._axes)
+        self._read_table(*self._given, columns=(x, y))
 
     def _refuse(self, whence: str, why: str) -> None:
         self._words.show(f"Nothing was taken {whence}: {why}.", "error")
@@ -155,7 +200,9 @@ def _standardised(rows: np.ndarray) -> np.ndarray:
     """Each column less its mean and over its deviation, without rows beyond 100 deviations."""
     while True:
         spread = rows.std(0)
-        scaled = (rows - rows.mean(0)) / np.where(spread > 0, spread, 1.0)
+        # What rounding makes of a column that never varies is no spread.
+        varies = spread > 1e-12 * np.abs(rows).max(0)
+        scaled = (rows - rows.mean(0)) / np.where(varies, spread, 1.0)
         near = (np.abs(scaled) <= BOUND).all(axis=1)
         if near.all():
             return scaled
