@@ -79,15 +79,19 @@ export default {
       const value = model.get("value");
       const at = Math.max(tiles.findIndex(({ name }) => name === value), 0);
       const made = tiles.map((tile, index) => {
-        const frame = tile.pixels?.byteLength
+        const pictured = tile.pixels?.byteLength;
+        const frame = pictured
           ? element("span", "fv-tile-frame", picture(tile))
           : element("span", "fv-tile-frame fv-tile-text", tile.title);
-        const one = element("button", "fv-tile", frame, element("span", "fv-tile-name", tile.short));
+        const under = element("span", "fv-tile-name", pictured ? tile.short : "");
+        const one = element("button", "fv-tile", frame, under);
         one.type = "button";
         one.title = tile.title;
         one.dataset.name = tile.name;
         one.setAttribute("role", "radio");
-        one.setAttribute("aria-label", tile.title);
+        // Who says what is written under it means it.
+        const named = tile.title.includes(tile.short) ? tile.title : `${tile.short}: ${tile.title}`;
+        one.setAttribute("aria-label", named);
         one.setAttribute("aria-checked", String(tile.name === value));
         one.tabIndex = index === at ? 0 : -1;
         one.addEventListener("click", () => {

@@ -83,7 +83,7 @@ export default {
     };
     const train = button("Train (T)", "Train", PLAY, () => press("train"), "fv-run-train");
     const step = button("One training step", "Step", "", () => press("step"), "fv-run-extra");
-    const reset = button("Back to the untrained flow (R)", "Reset", RESET, () => press("reset"), "fv-run-reset");
+    const reset = button("Reset: back to the untrained flow (R)", "Reset", RESET, () => press("reset"), "fv-run-reset");
     const [past, pastTrack] = track("Training step", {
       input: () => rewind(),
       change: () => rewind(),
@@ -153,8 +153,9 @@ export default {
       }
       if (drawn.direction !== direction) {
         const inverse = direction === "inverse";
-        way.replaceChildren(make("span", {}, inverse ? "data → base" : "base → data"), icon(TURN));
-        const name = `Direction: ${inverse ? "data to base, for densities" : "base to data, for samples"}`;
+        const shown = inverse ? "data → base" : "base → data";
+        way.replaceChildren(make("span", {}, shown), icon(TURN));
+        const name = `Direction: ${shown}, for ${inverse ? "densities" : "samples"}`;
         way.title = name;
         way.setAttribute("aria-label", name);
       }

@@ -58,7 +58,7 @@ def test_it_plays_trains_and_looks_back_and_the_kernel_hears_of_the_ends_alone(d
     train(page)
     look_back(page)
     assert "trained=" in page.url
-    page.get_by_role("button", name=re.compile("^Back to the untrained")).click()
+    page.get_by_role("button", name=re.compile("^Reset")).click()
     page.locator(f"{PANEL} .fv-run-status", has_text="not trained").wait_for(timeout=PATIENCE)
     assert page.locator(f"{PANEL} .fv-run-training input").is_disabled()
 

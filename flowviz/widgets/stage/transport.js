@@ -116,7 +116,7 @@ export class Transport {
     if (this.shown.direction !== direction) {
       const inverse = direction === "inverse";
       this.way.textContent = inverse ? "data → base" : "base → data";
-      this.way.setAttribute("aria-label", `Direction: ${inverse ? "data to base" : "base to data"}`);
+      this.way.setAttribute("aria-label", `Direction: ${this.way.textContent}`);
     }
     this.way.hidden = !reversible;
     this.scrubber.value = position;
