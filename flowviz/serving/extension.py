@@ -14,7 +14,7 @@ from traitlets.config import Config
 from voila.configuration import VoilaConfiguration
 from voila.paths import collect_template_paths
 
-from flowviz.serving import bundle, hosted, paths
+from flowviz.serving import bundle, hosted, paths, settings
 from flowviz.serving.pages import TEMPLATES, LessonsHandler, PageHandler, templates
 
 
@@ -44,10 +44,9 @@ def _pages(server: ServerApp) -> list[Any]:
     home = url_path_join(server.base_url, hosted.HOME)
     server.web_app.settings[TEMPLATES] = templates(home)
     config = Config()
-    hosted.voila(config)
+    settings.pages(config, "lab", hosted.HOME)  # which ours is put before
     configuration = VoilaConfiguration(parent=server)
     configuration.update_config(config)
-    configuration.template = "lab"  # which ours is put before
     page = {
         "notebooks": LargeFileManager(parent=server, root_dir=str(paths.notebooks())),
         "config": Config(server.config, **config),

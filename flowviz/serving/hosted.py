@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowviz.serving import bundle
+from flowviz.serving import settings
 from flowviz.serving.kernels import HostedKernelManager
 from flowviz.serving.websocket import PromptWebsocketConnection
 
@@ -33,13 +33,4 @@ def server(c: Any) -> None:
 
 def voila(c: Any) -> None:
     """Configure Voila; the template is installed with flowviz."""
-    c.VoilaConfiguration.template = "flowviz"
-    c.VoilaConfiguration.theme = "light"
-    c.VoilaConfiguration.allow_theme_override = "NO"
-    c.VoilaConfiguration.allow_template_override = "NO"
-    c.VoilaConfiguration.resources = {"flowviz": {"theme": "auto", "home": HOME}}
-    c.VoilaConfiguration.strip_sources = True
-    c.VoilaConfiguration.show_tracebacks = False
-    c.VoilaConfiguration.page_config_hook = bundle.announce
-    c.VoilaConfiguration.extension_allowlist = list(bundle.EXTENSIONS)
-    c.VoilaExecutor.cell_error_instruction = "What went wrong is in the server's log."
+    settings.pages(c, "flowviz", HOME)

@@ -19,7 +19,7 @@ from tornado.web import RedirectHandler, RequestHandler
 from traitlets.config import Config
 from voila.app import Voila
 
-from flowviz.serving import bundle, paths
+from flowviz.serving import bundle, paths, settings
 from flowviz.serving.kernels import OwnKernelSpecManager, ReapingKernelManager
 from flowviz.serving.login import LoginHandler, LogoutHandler, TokenIdentityProvider
 from flowviz.serving.pages import (
@@ -80,21 +80,10 @@ def configuration(
         "allow_remote_access": not is_loopback(host),
         "local_hostnames": ["localhost", *names],
     }
-    c.VoilaConfiguration.template = "lab"
-    c.VoilaConfiguration.theme = "light"  # the base that our page's own two themes restyle
-    # Voila writes ?theme= and ?template= into the page as they come.
-    c.VoilaConfiguration.allow_theme_override = "NO"
-    c.VoilaConfiguration.allow_template_override = "NO"
-    c.VoilaConfiguration.resources = {"flowviz": {"theme": theme or "auto", "home": ""}}
-    c.VoilaConfiguration.strip_sources = True
-    c.VoilaConfiguration.show_tracebacks = False
+    settings.pages(c, "lab", home="", theme=theme or "auto")
     c.VoilaConfiguration.file_allowlist = []
-    c.VoilaConfiguration.page_config_hook = bundle.announce
-    # What else is installed would be fetched and run before the first picture.
-    c.VoilaConfiguration.extension_allowlist = list(bundle.EXTENSIONS)
     c.VoilaConfiguration.multi_kernel_manager_class = ReapingKernelManager
     c.VoilaConfiguration.kernel_spec_manager_class = OwnKernelSpecManager
-    c.VoilaExecutor.cell_error_instruction = "What went wrong is in the server's log."
     c.ReapingKernelManager.cull_idle_timeout = IDLE
     c.ReapingKernelManager.cull_interval = 60
     c.ReapingKernelManager.cull_connected = True
