@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -47,6 +48,21 @@ class Batches(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on as from there."""
+
+
+@dataclass(frozen=True)
+class OnData:
+    """An objective on batches of a source, whose place in the data is saved with a trainer."""
+
+    source: Batches
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the data."""
+        return self.source.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from that place."""
+        self.source.load_state_dict(state)
 
 
 def batches(data: Data, batch: int | None, context: Tensor | None = None) -> Batches:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Generator
@@ -16,14 +15,12 @@ from flowviz.flows.continuous import Continuous
 from flowviz.flows.flow import Flow
 from flowviz.flows.normalisation import Standardisation
 from flowviz.objectives import Estimate
-from flowviz.training.data import Batches, Data, batches
+from flowviz.training.data import Data, OnData, batches
 
 
 @dataclass(frozen=True)
-class FlowMatching:
+class FlowMatching(OnData):
     """The regression on velocities, see :func:`flow_matching`."""
-
-    source: Batches
 
     def __call__(self, flow: Flow, generator: Generator) -> Estimate:
         """A draw of the loss."""
@@ -49,14 +46,6 @@ class FlowMatching:
         t = torch.rand(len(x), 1, generator=generator, device=x.device, dtype=x.dtype)
         velocity = continuous.network.velocity(t, torch.lerp(u, x, t))
         return Estimate.of((velocity - (x - u)).square().mean(-1))
-
-    def state_dict(self) -> dict[str, Any]:
-        """The place in the data."""
-        return self.source.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from that place."""
-        self.source.load_state_dict(state)
 
 
 def flow_matching(data: Data, batch: int | None = None) -> FlowMatching:

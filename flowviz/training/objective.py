@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from flowviz import arguments
 from flowviz.flows.flow import Flow
 from flowviz.objectives import Estimate, forward_kl, forward_kl_backward, reverse_kl
-from flowviz.training.data import BATCH, Batches, Data, batches
+from flowviz.training.data import BATCH, Data, OnData, batches
 
 Objective = Callable[[Flow, Generator], Estimate]
 """A draw of the loss: the flow and the generator of all randomness, to an estimate."""
@@ -34,10 +34,8 @@ class Density(Protocol):
 
 
 @dataclass(frozen=True)
-class MaximumLikelihood:
+class MaximumLikelihood(OnData):
     """Forward KL on a batch a step, see :func:`maximum_likelihood`."""
-
-    source: Batches
 
     def __call__(self, flow: Flow, generator: Generator) -> Estimate:
         """A draw of the loss."""
@@ -49,14 +47,6 @@ class MaximumLikelihood:
         """The same without gradient, which has gone to the parameters; None where cancelled."""
         x, context = self.source.draw(flow, generator)
         return forward_kl_backward(flow, x, context, cancelled=cancelled)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The place in the data."""
-        return self.source.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from that place."""
-        self.source.load_state_dict(state)
 
 
 def maximum_likelihood(

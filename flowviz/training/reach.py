@@ -11,6 +11,7 @@ from flowviz.flows.autoregressive.transformers.spline import Spline
 from flowviz.flows.bijection import Bijection
 from flowviz.flows.flow import Flow
 from flowviz.flows.normalisation import BatchNorm
+from flowviz.flows.numerics.transforms import numbers
 from flowviz.flows.recording import Player
 
 FEW = 0.1
@@ -54,7 +55,7 @@ class Watch:
 
     def _note(self, run: Any, z: Tensor, context: Tensor | None) -> None:
         inverse = run in (self.flow._inverse_and_log_prob, self.flow.transform._inverse)
-        if inverse and not torch._C._functorch.is_functorch_wrapped_tensor(z):
+        if inverse and numbers(z) is z:
             self.seen.append((z.detach(), context))
 
 
