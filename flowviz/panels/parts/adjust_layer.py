@@ -192,7 +192,7 @@ class AdjustLayer:
         self._following = False
         self._scalars: list[Scalar] = []
         self._followed: Any = None
-        self._layers: tuple[str, list[int]] = ("", [])
+        self._layers: tuple[list[str], list[int]] = ([], [])
         self._before: dict[str, list[float]] = {}
         self.layer = classed(
             widgets.Dropdown(
@@ -243,9 +243,8 @@ class AdjustLayer:
     def show(self, flow: Flow) -> None:
         """Bring the choice of layers and the sliders in line with the flow."""
         names = layer_names(flow)
-        shape = f"{names}"
-        if shape != self._layers[0]:
-            self._layers = shape, adjustable(flow)
+        if names != self._layers[0]:
+            self._layers = names, adjustable(flow)
             options = [(f"{number} · {names[number - 1]}", number) for number in self._layers[1]]
             adjusted = {int(key.partition(".")[0]) for key, _ in self._settings.adjustments}
             self._following = True

@@ -12,7 +12,7 @@ from flowviz.compute import device
 from flowviz.flows import Flow, catalog
 from flowviz.flows.bijection import estimated
 from flowviz.widgets.controls import Controls
-from flowviz.widgets.layout import classed, stack
+from flowviz.widgets.layout import classed, folded, stack
 from flowviz.widgets.readouts import Note
 from flowviz.widgets.state import Choice, Integer, PanelState, Real
 
@@ -101,6 +101,20 @@ def flow_controls(
     settings.observe(show_options, names=["flow"])
     show_options()
     return classed(stack(*boxes.values()), "fv-flow-controls")
+
+
+def training_settings(settings: Any, controls: Controls, *own: str) -> widgets.Widget:
+    """What few need, folded away: how it is trained, and of the flow what is not in sight.
+
+    Args:
+        own: the settings of the training.
+    """
+    return folded(
+        "Training settings",
+        controls.stack(*own),
+        flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
+        about_flow(settings),
+    )
 
 
 def about_flow(settings: Any) -> Note:

@@ -15,10 +15,10 @@ from flowviz.panels.parts.fit import AVERAGE, Fit, FitState, Weights
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
-    about_flow,
     flow_code,
     flow_controls,
     make_flow,
+    training_settings,
 )
 from flowviz.panels.parts.flow_stage import FlowStage
 from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
@@ -26,7 +26,7 @@ from flowviz.targets import Target
 from flowviz.training import Trainer, maximum_likelihood
 from flowviz.widgets.charts import LossChart
 from flowviz.widgets.charts.loss import Series
-from flowviz.widgets.layout import card, folded, stack
+from flowviz.widgets.layout import card, stack
 from flowviz.widgets.panel import Panel
 from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Integer, Real
@@ -98,12 +98,7 @@ class ForwardFit:
         self._flow_controls = stack(
             flow_controls(settings, controls, ("flow", "layers")), self._adjust.widget
         )
-        self._more_controls = folded(
-            "Training settings",
-            controls.stack("rate", "batch", "steps"),
-            flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
-            about_flow(settings),
-        )
+        self._more_controls = training_settings(settings, controls, "rate", "batch", "steps")
 
     def controls(self, *own: widgets.Widget, more: Sequence[widgets.Widget] = ()) -> widgets.VBox:
         """The card of all controls: of the target, the flow, the panel's own; then what few need.

@@ -42,11 +42,8 @@ class OwnPoints:
         self._said: tuple[str, str] = "", ""
         self._on_pad: tuple[tuple[float, float], ...] = ()  # the points, as the picture has them
         self._read: dict[Any, tuple[str, str]] = {}  # a table's points: its file, and what was read
-        self._given: tuple[bytes, str, str] = (
-            b"",
-            "",
-            "",
-        )  # the last table, whose columns are offered
+        # The table whose columns are offered.
+        self._given: tuple[bytes, str, str] = b"", "", ""
         self._offering = False
         self._stage = stage
         self._file = FileButton(

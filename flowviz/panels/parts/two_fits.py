@@ -14,17 +14,16 @@ from flowviz.panels.parts.fit import AVERAGE, Fit, FitState, Weights
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
-    about_flow,
     flow_code,
     flow_controls,
     make_flow,
+    training_settings,
 )
 from flowviz.panels.parts.model_on_grid import CELLS, FEW_CELLS, ModelOnGrid
 from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
 from flowviz.targets import Target
 from flowviz.training import Objective, Trainer, maximum_likelihood, variational
 from flowviz.widgets.charts import LineChart
-from flowviz.widgets.layout import folded
 from flowviz.widgets.panel import Panel
 from flowviz.widgets.run_bar import RunBar
 from flowviz.widgets.stage import Stage
@@ -97,11 +96,8 @@ class TwoFits:
             charts=[chart],
         )
         self.flow_controls = flow_controls(settings, controls, ("flow", "layers"))
-        self.more_controls = folded(
-            "Training settings",
-            controls.stack("learning_rate", "batch", "steps", "path_gradient"),
-            flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
-            about_flow(settings),
+        self.more_controls = training_settings(
+            settings, controls, "learning_rate", "batch", "steps", "path_gradient"
         )
 
     # ---- a part of the panel -------------------------------------------------------------------
