@@ -1,0 +1,98 @@
+"""Writing down operations together with where their tensors lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from flowviz.flows.programs.views import View
+from flowviz.flows.recording.tape import Name, Operation, Tape, found
+
+
+class Listed(NamedTuple):
+    """An operation, and what it yielded.
+
+    Attributes:
+        operation: with names in the place of tensors.
+        results: the tensors themselves: they say how the memory is divided.
+        values: copies of them, as they were right after it.
+    """
+
+    operation: Operation
+    results: list[Tensor]
+    values: list[Tensor]
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it writes into what it is given."""
+        return bool(self.operation.function._schema.is_mutable)
+
+
+class Listing(Tape):
+    """A tape that knows of every tensor which part of which buffer it is.
+
+    What torch says of storages and strides is what makes views vanish: an operation whose result
+    lies in the memory of an argument is no arithmetic.
+
+    Args:
+        inputs: tensors whose numbers may be others next time.
+
+    Attributes:
+        listed: the operations.
+        sizes: of the buffers, in numbers.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
+        self.listed: list[Listed] = []
+        self.sizes: list[int] = []
+        self._buffers: dict[int, int] = {}
+        self._views: dict[Name, View] = {}
+        self._alive: list[Tensor] = []
+        super().__init__(inputs)
+
+    def add(self, made: Tensor) -> Name:
+        name = super().add(made)
+        if name not in self._views:
+            self._views[name] = self.place(made)
+        return name
+
+    def view(self, name: Name) -> View:
+        """Where the tensor of that name lies."""
+        return self._views[name]
+
+    def place(self, tensor: Tensor) -> View:
+        """Where a tensor lies."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key not in self._buffers:
+            # Kept, or the next tensor might lie where this one did.
+            self._alive.append(tensor.detach())
+            self._buffers[key] = len(self.sizes)
+            self.sizes.append(storage.nbytes() // tensor.element_size())
+        strides = tuple(0 if n == 1 else s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
+        return View(self._buffers[key], tensor.storage_offset(), tuple(tensor.shape), strides)
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, arguments: Any = (), keywords: Any = None
+    ) -> Any:
+        before = len(self.operations)
+        result = super().__torch_dispatch__(function, types, arguments, keywords)
+        if torch.Tag.inplace_view in function.tags:
+            # The tensor has another shape from here on, and so another name.
+            del self.operations[before:], self._names[result]
+            self.add(result)
+        if len(self.operations) > before:
+            results = found(result, Tensor)
+            values = [t.detach().clone() for t in results]
+            # Other objects: the pass may change the shape of its own in place.
+            laid = [t.detach() for t in results]
+            self.listed.append(Listed(self.operations[-1], laid, values))
+        return result
+
+
+def kept_apart(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Copies of tensors, each in memory of its own, that ask for gradients where they did."""
+    return [t.detach().clone(memory_format=torch.contiguous_format).requires_grad_(t.requires_grad) for t in tensors]
