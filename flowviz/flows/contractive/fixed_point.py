@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from flowviz.flows.contractive.network import ContractiveNetwork
 from flowviz.flows.numerics.precision import uncast_backward
-from flowviz.flows.numerics.transforms import numbers, transformed
+from flowviz.flows.numerics.repeat import repeated
+from flowviz.flows.numerics.transforms import transformed
 
 FIRST_LOOK, BETWEEN_LOOKS = 8, 4
 """After how many evaluations to look whether they suffice, where a look waits for a device."""
@@ -121,7 +123,10 @@ def _solve(
     active = length > rounding
     # At worst every other evaluation is a Banach step.
     at_most = 2 * math.ceil(math.log(torch.finfo(image.dtype).eps) / math.log(L))
-    for evaluation in range(2, at_most):
+
+    def step(
+        z: Tensor, F: Tensor, length: Tensor, newton: Tensor, active: Tensor, banach: Tensor
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
         candidate = z + torch.where(banach, -F, newton)
         next_F, next_length, next_newton = residual(candidate)
         shorter = active & (next_length <= L * length)
@@ -131,10 +136,15 @@ def _solve(
         length = torch.where(shorter, next_length, length)
         newton = torch.where(shorter, next_newton, newton)
         active = active & (length > rounding)
-        banach = ~shorter
-        look = z.device.type == "cpu" or (
-            evaluation >= FIRST_LOOK and (evaluation - FIRST_LOOK) % BETWEEN_LOOKS == 0
-        )
-        if z.is_meta or (look and not bool(numbers(active).any())):
-            break
+        return (z, F, length, newton, active, ~shorter), active
+
+    state = z, F, length, newton, active, banach
+    (z, *_), _ = repeated(step, state, max(at_most - 2, 1), _looks(z))
     return z
+
+
+def _looks(z: Tensor) -> Callable[[int], bool]:
+    """After which steps to look whether they suffice; the first is the second evaluation."""
+    if z.device.type == "cpu":
+        return lambda round: True
+    return lambda round: round >= FIRST_LOOK - 2 and (round + 2 - FIRST_LOOK) % BETWEEN_LOOKS == 0

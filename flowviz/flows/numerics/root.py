@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
+from flowviz.flows.numerics.repeat import repeated
 from flowviz.flows.numerics.transforms import numbers, transformed
 
 Increasing = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -40,10 +42,14 @@ def newton(function: Increasing, value: Tensor, start: Tensor, iterations: int) 
         y, slope = function(x)
         return x - (y - value) / slope
 
+    def near(x: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        closer = step(x)
+        return (closer,), closer != x
+
     x = start
-    with torch.no_grad():
-        for _ in range(iterations - 2):
-            x = step(x)
+    if iterations > 2:
+        with torch.no_grad():
+            (x,), _ = repeated(near, (start,), iterations - 2, look=lambda round: False)
     x = x.detach()
     return step(step(x))
 
@@ -120,8 +126,10 @@ def _solve(function: Increasing, value: Tensor, start: Tensor) -> Tensor:
     low, high = _bracket(function, value, torch.where(wanted, x, 0), wanted)
     x = torch.where((x >= low) & (x <= high), x, (low + high) / 2)
     spacing = 2 * torch.finfo(x.dtype).eps
-    last = high - low
-    for _ in range(MAX_ITERATIONS):
+
+    def step(
+        x: Tensor, low: Tensor, high: Tensor, last: Tensor
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
         y, slope = function(x)
         error = y - value
         low, high = torch.where(error <= 0, x, low), torch.where(error >= 0, x, high)
@@ -135,10 +143,11 @@ def _solve(function: Increasing, value: Tensor, start: Tensor) -> Tensor:
         target = torch.where(good | still, target, middle).clamp(low, high)
         last = torch.where(good, step.abs(), 0.5 * (high - low))
         moved = (target - x).abs()
-        x = target
         # Two points a rounding apart may change places for ever: those are still.
-        if not bool(numbers((moved > spacing * (1 + x.abs())) & wanted & ~still).any()):
-            break
+        going = (moved > spacing * (1 + target.abs())) & wanted & ~still
+        return (target, low, high, last), going
+
+    (x, *_), _ = repeated(step, (x, low, high, high - low), MAX_ITERATIONS)
     return torch.where(wanted, x, torch.nan)
 
 
@@ -146,21 +155,27 @@ def _bracket(
     function: Increasing, value: Tensor, start: Tensor, wanted: Tensor
 ) -> tuple[Tensor, Tensor]:
     """``(low, high)`` with f(low) ≤ value ≤ f(high) where wanted, doubled outwards."""
-    low, high = start - 1, start + 1
-    width = torch.ones_like(start)
-    for _ in range(MAX_ITERATIONS):
+
+    def out(
+        low: Tensor, high: Tensor, width: Tensor, *_: Tensor
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
         too_high = wanted & ~(function(low)[0] <= value)
         too_low = wanted & ~(function(high)[0] >= value)
-        if not bool(numbers(too_high | too_low).any()):
-            return low, high
         width = 2 * width
         low, high = (
             torch.where(too_high, low - width, torch.where(too_low, high, low)),
             torch.where(too_low, high + width, torch.where(too_high, low, high)),
         )
-        if not bool(numbers(width).isfinite().all()):
-            break
-    lost, value = numbers(too_high | too_low), numbers(value)
+        lost = too_high | too_low
+        return (low, high, width, lost), lost
+
+    state = start - 1, start + 1, torch.ones_like(start), torch.zeros_like(wanted)
+    # With the last of these steps the width leaves the range of the dtype.
+    most = min(MAX_ITERATIONS, math.frexp(torch.finfo(start.dtype).max)[1])
+    (low, high, _, lost), left = repeated(out, state, most)
+    if not left:
+        return low, high
+    lost, value = numbers(lost), numbers(value)
     row = int(lost.flatten().nonzero()[0])
     raise FloatingPointError(
         f"no bracket holds the root of value {float(value.flatten()[row]):g} in "

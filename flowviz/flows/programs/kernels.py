@@ -51,7 +51,32 @@ class Map:
         return {str(i): operand for i, (operand, _) in enumerate(self.outputs)}
 
 
-Step = Kernel | Map
+@dataclass
+class Repeat:
+    """Kernels that are played until a tensor is 0 everywhere.
+
+    Attributes:
+        body: the kernels of one round.
+        most: so many rounds at most.
+        going: where it is not 0, it has to go on.
+    """
+
+    body: list[Step]
+    most: int
+    going: View
+
+    @property
+    def reads(self) -> dict[str, Operand]:
+        operands = [o for step in self.body for o in step.reads.values()]
+        return {str(i): operand for i, operand in enumerate([*operands, self.going.operand])}
+
+    @property
+    def writes(self) -> dict[str, Operand]:
+        operands = [o for step in self.body for o in step.writes.values()]
+        return {str(i): operand for i, operand in enumerate(operands)}
+
+
+Step = Kernel | Map | Repeat
 
 
 class Value:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import Token
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
+from flowviz.flows.numerics.repeat import Recorder, State, Step, recorder, repeated
 from flowviz.flows.programs.views import View
 from flowviz.flows.recording.tape import Name, Operation, Tape, found
 
@@ -31,6 +35,25 @@ class Listed(NamedTuple):
         return bool(self.operation.function._schema.is_mutable)
 
 
+@dataclass
+class Loop:
+    """A step that is made again and again.
+
+    Attributes:
+        body: the operations of one.
+        state: the names of what it starts from, and leaves there in the end.
+        after: what one step makes of it.
+        going: nowhere 0 where it has to go on.
+        most: so many steps at most.
+    """
+
+    body: list[Listed | Loop]
+    state: list[Name]
+    after: list[Name]
+    going: Name
+    most: int
+
+
 class Listing(Tape):
     """A tape that knows of every tensor which part of which buffer it is.
 
@@ -45,12 +68,15 @@ class Listing(Tape):
         sizes: of the buffers, in numbers.
     """
 
+    most_operations = 50_000
+
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        self.listed: list[Listed] = []
+        self.listed: list[Listed | Loop] = []
         self.sizes: list[int] = []
         self._buffers: dict[int, int] = {}
         self._views: dict[Name, View] = {}
         self._alive: list[Tensor] = []
+        self._tokens: list[Token[Recorder | None]] = []
         super().__init__(inputs)
 
     def add(self, made: Tensor) -> Name:
@@ -74,6 +100,32 @@ class Listing(Tape):
             self.sizes.append(storage.nbytes() // tensor.element_size())
         strides = tuple(0 if n == 1 else s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
         return View(self._buffers[key], tensor.storage_offset(), tuple(tensor.shape), strides)
+
+    def __enter__(self) -> Listing:
+        self._tokens.append(recorder.set(self._repeat))
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        recorder.reset(self._tokens.pop())
+
+    def _repeat(self, step: Step, state: State, most: int) -> State:
+        """Write down one step, and make the others."""
+        state = tuple(t.clone(memory_format=torch.contiguous_format) for t in state)
+        before, self.listed = self.listed, []
+        after, going = step(*state)
+        names = [[self.name(t) for t in tensors] for tensors in (state, after)]
+        before.append(Loop(self.listed, *names, self.name(going), most))
+        self.listed = before
+        with _disable_current_modes():
+            token = recorder.set(None)
+            if bool(going.any()):
+                after, _ = repeated(step, after, most)
+            recorder.reset(token)
+            for mine, last in zip(state, [t.clone() for t in after], strict=True):
+                mine.copy_(last)
+        return state
 
     def __torch_dispatch__(
         self, function: Any, types: Any, arguments: Any = (), keywords: Any = None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from flowviz.flows.programs.kernels import Formula, Kernel, Step, Value
-from flowviz.flows.programs.listing import Listed, Listing
+from flowviz.flows.programs.kernels import Formula, Kernel, Repeat, Step, Value
+from flowviz.flows.programs.listing import Listed, Listing, Loop
+from flowviz.flows.programs.tidying import fused, living
 from flowviz.flows.programs.views import View, contiguous
 from flowviz.flows.recording.tape import Name, found, replaced
 
@@ -148,8 +149,7 @@ class Lowering:
         self._moving = _dependent(listing, set(moving))
         for name, tensor in listing.constants.items():
             self._keep(listing.view(name), tensor)
-        for listed in listing.listed:
-            self._lower(listed, rules)
+        self._lower_all(listing.listed, rules)
 
     def resolved(self, value: Any) -> Any:
         """An argument with views in the place of names and tensors."""
@@ -194,6 +194,39 @@ class Lowering:
         self.numbers[buffer] = number
         return View(buffer, 0, tuple(shape), (0,) * len(shape))
 
+    def _lower_all(self, listed: Iterable[Listed | Loop], rules: dict[Any, Rule]) -> None:
+        for one in listed:
+            if isinstance(one, Loop):
+                self._lower_loop(one, rules)
+            else:
+                self._lower(one, rules)
+
+    def _lower_loop(self, loop: Loop, rules: dict[Any, Rule]) -> None:
+        outer, self.steps = self.steps, []
+        self._lower_all(loop.body, rules)
+        state = [self.listing.view(name) for name in loop.state]
+        after = [self.at(name) for name in loop.after]
+        carried = {view.buffer for view in state}
+        pairs = [(a, b) for a, b in zip(state, after, strict=True) if a != b]
+        # What is another part of the state may be overwritten before it is read.
+        pairs = [(a, self._copied(b) if b.buffer in carried else b) for a, b in pairs]
+        for into, value in pairs:
+            self._copy(into, value)
+        going = self.at(loop.going)
+        wanted = carried | {going.buffer}
+        body = living(fused(living(self.steps, wanted)), wanted)
+        self.steps = outer
+        self.steps.append(Repeat(body, loop.most, going))
+
+    def _copied(self, view: View) -> View:
+        return self._copy(self.temporary(view.shape), view)
+
+    def _copy(self, into: View, value: View) -> View:
+        formula = Formula(into.shape)
+        formula.leave(formula.of(value), into)
+        self.steps.append(formula.map())
+        return into
+
     def _lower(self, listed: Listed, rules: dict[Any, Rule]) -> None:
         operation = listed.operation
         out = [self.listing.view(name) for name in operation.results]
@@ -208,7 +241,7 @@ class Lowering:
         if not places & self._moving:
             # The same every time, but something is written over it later.
             for view, values in zip(out, listed.values, strict=True):
-                call.copy(view, self.given(values))
+                call.copy(view, self._once(values))
             return
         rule = rules.get(operation.function)
         if rule is None:
@@ -225,14 +258,32 @@ class Lowering:
 
 def _dependent(listing: Listing, moving: set[int]) -> set[int]:
     """All buffers whose numbers depend on those of some."""
+    links = list(_links(listing, listing.listed))
     while True:
         before = len(moving)
-        for listed in listing.listed:
-            if any(listing.view(name).buffer in moving for name in _used(listed)):
-                results = listed.operation.results
-                moving.update(listing.view(name).buffer for name in results)
+        for used, made in links:
+            if used & moving:
+                moving |= made
         if len(moving) == before:
             return moving
+
+
+def _links(
+    listing: Listing, listed: Iterable[Listed | Loop]
+) -> Iterator[tuple[set[int], set[int]]]:
+    """The buffers that each operation looks at, and those that depend on them."""
+
+    def buffers(names: Iterable[Name]) -> set[int]:
+        return {listing.view(name).buffer for name in names}
+
+    for one in listed:
+        if isinstance(one, Listed):
+            yield buffers(_used(one)), buffers(one.operation.results)
+            continue
+        yield from _links(listing, one.body)
+        # How many steps there are decides about all of the state.
+        state = buffers(one.state)
+        yield buffers([*one.after, one.going]) | state, state
 
 
 def _used(listed: Listed) -> list[Name]:

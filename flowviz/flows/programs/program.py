@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flowviz.flows.programs.kernels import Map, Step
+from flowviz.flows.programs.kernels import Map, Repeat, Step
 from flowviz.flows.programs.listing import Listing, kept_apart
 from flowviz.flows.programs.lowering import Lowering
 from flowviz.flows.programs.operators import RULES
@@ -157,6 +157,14 @@ class _Numbered:
                 "numbers": [_number(number) for number in step.numbers],
                 "do": [list(instruction) for instruction in step.instructions],
                 "out": [[self.operand(operand), value] for operand, value in step.outputs],
+            }
+        if isinstance(step, Repeat):
+            return {
+                "op": "repeat",
+                "most": step.most,
+                "body": [self.step(inner) for inner in step.body],
+                "shape": list(step.going.shape),
+                "going": self.operand(step.going.operand),
             }
         operands = {name: self.operand(o) for name, o in (step.reads | step.writes).items()}
         settings = {

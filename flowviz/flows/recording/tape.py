@@ -10,9 +10,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-MOST_OPERATIONS = 5000
-"""Of one recording: longer ones take seconds to prepare."""
-
 aten = torch.ops.aten
 ARITHMETIC = {op.Tensor for op in (aten.add, aten.sub, aten.mul, aten.div)}
 
@@ -55,6 +52,9 @@ class Tape(TorchDispatchMode):
         constants: the tensors that were used but neither made on the tape nor given to it.
         conditions: those of the inputs whose number was looked at, with that number.
     """
+
+    most_operations = 5000
+    """Longer recordings take seconds to prepare."""
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
         super().__init__()
@@ -101,8 +101,8 @@ class Tape(TorchDispatchMode):
             raise Unsteady("the pass draws random numbers")
         if torch.Tag.data_dependent_output in function.tags or _picks(function, arguments):
             raise Unsteady(f"the shape of what {function} yields depends on the numbers")
-        if len(self.operations) == MOST_OPERATIONS:
-            raise Unsteady(f"the pass has more than {MOST_OPERATIONS} operations")
+        if len(self.operations) == self.most_operations:
+            raise Unsteady(f"the pass has more than {self.most_operations} operations")
         result = function(*arguments, **keywords)
         if function is aten.detach.default:
             self._names[result] = self.name(arguments[0])
