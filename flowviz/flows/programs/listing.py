@@ -16,6 +16,11 @@ from flowviz.flows.programs.views import View
 from flowviz.flows.recording.tape import Name, Operation, Tape, found
 
 
+aten = torch.ops.aten
+NOISE = {aten.randn.default: torch.randn, aten.randn.generator: torch.randn}
+"""Operators whose numbers whoever plays the program draws for it: N(0, 1) each."""
+
+
 class Listed(NamedTuple):
     """An operation, and what it yielded.
 
@@ -65,6 +70,7 @@ class Listing(Tape):
 
     Attributes:
         listed: the operations.
+        noise: the tensors of independent draws from N(0, 1).
         sizes: of the buffers, in numbers.
     """
 
@@ -72,6 +78,7 @@ class Listing(Tape):
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
         self.listed: list[Listed | Loop] = []
+        self.noise: list[Name] = []
         self.sizes: list[int] = []
         self._buffers: dict[int, int] = {}
         self._views: dict[Name, View] = {}
@@ -130,6 +137,10 @@ class Listing(Tape):
     def __torch_dispatch__(
         self, function: Any, types: Any, arguments: Any = (), keywords: Any = None
     ) -> Any:
+        if function in NOISE:
+            made = NOISE[function](*arguments, **(keywords or {}))
+            self.noise.append(self.add(made))
+            return made
         before = len(self.operations)
         result = super().__torch_dispatch__(function, types, arguments, keywords)
         if torch.Tag.inplace_view in function.tags:

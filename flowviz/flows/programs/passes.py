@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from flowviz import arguments
+from flowviz.flows.continuous import AdaptiveSteps, Continuous, FixedSteps
 from flowviz.flows.flow import Flow
 from flowviz.flows.programs.program import Outputs, Program, written
 from flowviz.flows.programs.sizes import FEW, MORE, for_any_number
@@ -56,7 +59,24 @@ PASSES: dict[str, Callable[[Flow, Tensor, Sequence[Tensor]], Outputs]] = {
 
 def program(flow: Flow, kind: str) -> Program:
     run = PASSES[arguments.named("program", kind, PASSES)] if False else PASSES[kind]
+    flow = _with_fixed_steps(flow)
     return for_any_number(*(_of_size(flow, run, kind, n) for n in (FEW, MORE)))
+
+
+STEPS = 8
+"""Of the fourth-order Runge–Kutta method over the unit of time."""
+
+
+def _with_fixed_steps(flow: Flow) -> Flow:
+    """The flow, its adaptive solvers replaced: their steps depend on the points."""
+    layers = []
+    for layer in flow.transform:
+        if isinstance(layer, Continuous) and isinstance(layer.solver, AdaptiveSteps):
+            layer = copy.copy(layer)
+            t0, t1 = layer._interval
+            layer.solver = FixedSteps("rk4", math.ceil(STEPS * abs(t1 - t0) - 1e-9))
+        layers.append(layer)
+    return Flow(flow.base, layers)
 
 
 def _of_size(flow, run, kind, n) -> Program:

@@ -70,13 +70,14 @@ def written(
         outputs = function(*given)
     views = [listing.view(name) for name in listing.inputs]
     start, weights = views[: len(inputs)], views[len(inputs) :]
-    lowering = Lowering(listing, RULES, buffers(v.operand for v in views))
+    noise = [listing.view(name) for name in listing.noise]
+    lowering = Lowering(listing, RULES, buffers(v.operand for v in (*views, *noise)))
     ends = {
         name: [lowering.at(listing.name(t)) for t in _listed(value)]
         for name, value in outputs.items()
     }
     wanted = buffers(v.operand for vs in ends.values() for v in vs)
-    once, each = split(living(lowering.steps, wanted), buffers(v.operand for v in start))
+    once, each = split(living(lowering.steps, wanted), buffers(v.operand for v in (*start, *noise)))
     each = living(fused(each), wanted)
     left = {buffer for step in each for buffer in buffers(step.reads.values())}
     once = living(fused(once), wanted | left)
@@ -88,6 +89,7 @@ def written(
         **said,
         "dtype": "float32",
         "inputs": {n: order.view(v) for n, v in zip(inputs, start, strict=True)},
+        "noise": [order.view(v) for v in noise],
         "parameters": [
             {"name": name, "shape": list(view.shape), "buffer": order(view.buffer)}
             for name, view in zip(parameters, weights, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flowviz.flows.programs.lowering import Rule
 from flowviz.flows.programs.operators import (
+    convolutions,
     elementwise,
     indexing,
     linear_algebra,
@@ -16,6 +17,7 @@ RULES: dict[object, Rule] = {
     **elementwise.RULES,
     **reductions.RULES,
     **products.RULES,
+    **convolutions.RULES,
     **parts.RULES,
     **indexing.RULES,
     **linear_algebra.RULES,

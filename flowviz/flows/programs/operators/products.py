@@ -53,6 +53,14 @@ def _sum_and_product(call: Call) -> None:
     product(call, out, *factors, added, alpha)
 
 
+def _sum_in_place(call: Call) -> None:
+    total, *factors = call.arguments
+    beta, alpha = (call.keywords.get(name, 1) for name in ("beta", "alpha"))
+    (out,) = call.out
+    part = product(call, call.temporary(out.shape), *factors)
+    call.map(out, lambda t, v: t * beta + v * alpha, total, part)
+
+
 def _vector(call: Call) -> None:
     a, b = call.arguments
     product(call, _column(call.out[0]), a, _column(b))
@@ -69,6 +77,8 @@ RULES: dict[Any, Rule] = {
     aten.bmm.default: _product,
     aten.addmm.default: _sum_and_product,
     aten.baddbmm.default: _sum_and_product,
+    aten.addmm_.default: _sum_in_place,
+    aten.baddbmm_.default: _sum_in_place,
     aten.mv.default: _vector,
     aten.dot.default: _dot,
 }
