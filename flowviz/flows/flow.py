@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -22,6 +22,9 @@ from flowviz.flows.numerics.precision import without_autocast
 from flowviz.flows.numerics.transforms import numbers
 from flowviz.flows.recipe import Recipe
 from flowviz.flows.recording import Pass, Player
+
+if TYPE_CHECKING:
+    from flowviz.flows.programs import Program
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,26 @@ class Flow(nn.Module):
         """
         u = self.base.rsample(n, generator)
         return self._run(self._forward_and_log_prob, u, context)
+
+    def program(self, kind: str, log_density: Callable[[Tensor], Tensor] | None = None) -> Program:
+        """A pass as a plain file that a web page can play (:mod:`flowviz.flows.programs`).
+
+        ``"forward"`` and ``"inverse"`` trace points through the layers, ``"log_prob"`` evaluates
+        the density, ``"descent"`` and ``"reverse_descent"`` yield the gradients of −mean log p(x)
+        and of the mean of log p(T(u)) − log p*(T(u)). All are for any number of points; adaptive
+        solvers take eight steps of the Runge–Kutta method of order four there.
+
+        Args:
+            kind: see above.
+            log_density: log p* of ``[N, D]``, not normalised; for ``"reverse_descent"``.
+
+        Raises:
+            ValueError: there is no program of that name, or the flow has none: its operations
+                depend on the points, say.
+        """
+        from flowviz.flows.programs import program
+
+        return program(self, kind, log_density)
 
     def unrolled(self, n: int) -> Flow:
         """The same flow, each layer with an inner time as ``n`` layers: its path can be traced.

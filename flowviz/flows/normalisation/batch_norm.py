@@ -39,6 +39,8 @@ class BatchNorm(Diagonal):
 
     running_mean: Tensor
     running_var: Tensor
+    statistics = ("running_mean", "running_var")
+    """The buffers that batches move."""
 
     def __init__(self, dim: int) -> None:
         super().__init__(dim)
@@ -68,7 +70,7 @@ class BatchNorm(Diagonal):
             )
         variance, mean = torch.var_mean(rows, 0, correction=0)
         with torch.no_grad():
-            unbiased = variance * (len(rows) / (len(rows) - 1))
+            unbiased = variance * len(rows) / (len(rows) - 1)
             for running, now in ((self.running_mean, mean), (self.running_var, unbiased)):
                 # By `where`, so that nothing has to wait for the numbers.
                 moved = torch.lerp(running, now, MOMENTUM)

@@ -15,7 +15,6 @@ from flowviz.flows.numerics.repeat import Recorder, State, Step, recorder, repea
 from flowviz.flows.programs.views import View
 from flowviz.flows.recording.tape import Name, Operation, Tape, found
 
-
 aten = torch.ops.aten
 NOISE = {aten.randn.default: torch.randn, aten.randn.generator: torch.randn}
 """Operators whose numbers whoever plays the program draws for it: N(0, 1) each."""
@@ -105,8 +104,11 @@ class Listing(Tape):
             self._alive.append(tensor.detach())
             self._buffers[key] = len(self.sizes)
             self.sizes.append(storage.nbytes() // tensor.element_size())
-        strides = tuple(0 if n == 1 else s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
-        return View(self._buffers[key], tensor.storage_offset(), tuple(tensor.shape), strides)
+        strides = tuple(
+            0 if n == 1 else s for n, s in zip(tensor.shape, tensor.stride(), strict=True)
+        )
+        offset = int(tensor.storage_offset())
+        return View(self._buffers[key], offset, tuple(tensor.shape), strides)
 
     def __enter__(self) -> Listing:
         self._tokens.append(recorder.set(self._repeat))
@@ -122,8 +124,8 @@ class Listing(Tape):
         state = tuple(t.clone(memory_format=torch.contiguous_format) for t in state)
         before, self.listed = self.listed, []
         after, going = step(*state)
-        names = [[self.name(t) for t in tensors] for tensors in (state, after)]
-        before.append(Loop(self.listed, *names, self.name(going), most))
+        start, end = ([self.name(t) for t in tensors] for tensors in (state, after))
+        before.append(Loop(self.listed, start, end, self.name(going), most))
         self.listed = before
         with _disable_current_modes():
             token = recorder.set(None)
@@ -154,8 +156,3 @@ class Listing(Tape):
             laid = [t.detach() for t in results]
             self.listed.append(Listed(self.operations[-1], laid, values))
         return result
-
-
-def kept_apart(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Copies of tensors, each in memory of its own, that ask for gradients where they did."""
-    return [t.detach().clone(memory_format=torch.contiguous_format).requires_grad_(t.requires_grad) for t in tensors]

@@ -25,8 +25,14 @@ aten = torch.ops.aten
 MADE_ALIKE = {
     getattr(aten, operator).default
     for operator in (
-        "zeros_like", "ones_like", "full_like", "empty_like",
-        "new_zeros", "new_ones", "new_full", "new_empty",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "empty_like",
+        "new_zeros",
+        "new_ones",
+        "new_full",
+        "new_empty",
     )
 }
 """They look at an argument's shape, and not at its numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,95 +12,157 @@ from torch import Tensor, nn
 from flowviz import arguments
 from flowviz.flows.continuous import AdaptiveSteps, Continuous, FixedSteps
 from flowviz.flows.flow import Flow
-from flowviz.flows.programs.program import Outputs, Program, written
+from flowviz.flows.normalisation.actnorm import ActNorm
+from flowviz.flows.programs.lowering import Unlowered
+from flowviz.flows.programs.program import Given, Outputs, Program, written
 from flowviz.flows.programs.sizes import FEW, MORE, for_any_number
+from flowviz.flows.recording.tape import Unsteady
+
+STEPS = 8
+"""Of the fourth-order Runge–Kutta method over the unit of time, in the place of adaptive ones:
+their number depends on the points."""
+
+LogDensity = Callable[[Tensor], Tensor]
 
 
-def _forward(flow: Flow, z: Tensor, wanted: Sequence[Tensor]) -> Outputs:
+def _forward(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
     with torch.no_grad():
-        return _trace(flow, z, inverse=False)
+        return _trace(flow, inputs["z"], inputs.get("context"), inverse=False)
 
 
-def _inverse(flow: Flow, z: Tensor, wanted: Sequence[Tensor]) -> Outputs:
+def _inverse(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
     with torch.no_grad():
-        return _trace(flow, z, inverse=True)
+        return _trace(flow, inputs["z"], inputs.get("context"), inverse=True)
 
 
-def _trace(flow: Flow, z: Tensor, inverse: bool) -> Outputs:
+def _trace(flow: Flow, z: Tensor, context: Tensor | None, inverse: bool) -> Outputs:
     states, logabsdets = [z], []
-    for state, logabsdet in flow.transform._steps(z, None, inverse):
+    for state, logabsdet in flow.transform._steps(z, context, inverse):
         states.append(state)
         logabsdets.append(-logabsdet if inverse else logabsdet)
     order = slice(None, None, -1 if inverse else 1)
     return {"states": states[order], "logabsdet": logabsdets[order]}
 
 
-def _log_prob(flow: Flow, z: Tensor, wanted: Sequence[Tensor]) -> Outputs:
+def _log_prob(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
     with torch.no_grad():
-        u, log_prob = flow._inverse_and_log_prob(z, None)
+        u, log_prob = flow._inverse_and_log_prob(inputs["z"], inputs.get("context"))
     return {"log_prob": log_prob, "u": u}
 
 
-def _descent(flow: Flow, z: Tensor, wanted: Sequence[Tensor]) -> Outputs:
-    _, log_prob = flow._inverse_and_log_prob(z, None)
-    # Divided at the end, so that no number in between depends on how many points there are.
-    gradients = torch.autograd.grad(-log_prob.sum(), wanted, materialize_grads=True)
-    return {"log_prob": log_prob.detach(), "gradients": [g / len(z) for g in gradients]}
+def _descent(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
+    z = inputs["z"]
+    _, log_prob = flow._inverse_and_log_prob(z, inputs.get("context"))
+    return {"losses": -log_prob.detach(), "gradients": _gradients(-log_prob, parameters)}
 
 
-PASSES: dict[str, Callable[[Flow, Tensor, Sequence[Tensor]], Outputs]] = {
+def _reverse_descent(log_density: LogDensity) -> Pass:
+    def run(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
+        x, log_prob = flow._forward_and_log_prob(inputs["z"], inputs.get("context"))
+        losses = log_prob - log_density(x)
+        return {"losses": losses.detach(), "gradients": _gradients(losses, parameters)}
+
+    return run
+
+
+def _gradients(losses: Tensor, parameters: Given) -> list[Tensor]:
+    """Of the mean loss to each parameter."""
+    wanted = [p for p in parameters.values() if p.requires_grad]
+    found = torch.autograd.grad(losses.sum(), wanted, materialize_grads=True)
+    # Divided at the end, so that no table in between depends on how many points there are.
+    return [gradient / len(losses) for gradient in found]
+
+
+Pass = Callable[[Flow, Given, Given], Outputs]
+PASSES: dict[str, Pass] = {
     "forward": _forward,
     "inverse": _inverse,
     "log_prob": _log_prob,
     "descent": _descent,
 }
-"""What each yields, of points ``[N, D]`` and of the parameters that are trained."""
+"""What each yields, of its inputs and of what the flow has learned."""
+
+REVERSE = "reverse_descent"
+TRAINING = ("descent", REVERSE)
 
 
-def program(flow: Flow, kind: str) -> Program:
-    run = PASSES[arguments.named("program", kind, PASSES)] if False else PASSES[kind]
-    flow = _with_fixed_steps(flow)
-    return for_any_number(*(_of_size(flow, run, kind, n) for n in (FEW, MORE)))
+def program(flow: Flow, kind: str, log_density: LogDensity | None = None) -> Program:
+    """See :meth:`flowviz.flows.flow.Flow.program`."""
+    passes = PASSES if log_density is None else {REVERSE: _reverse_descent(log_density)}
+    if log_density is None and kind == REVERSE:
+        raise ValueError(f"the program {REVERSE!r} needs log_density, that of the target")
+    run = arguments.named("program", kind, passes)
+    flow = _prepared(flow, training=kind in TRAINING)
+    said = {
+        "kind": kind,
+        "title": " · ".join(layer.describe() for layer in flow.transform),
+        "dim": flow.dim,
+        "context": flow.context,
+    }
+    try:
+        return for_any_number(*(_of_size(flow, run, said, n) for n in (FEW, MORE)))
+    except (Unlowered, Unsteady) as error:
+        raise ValueError(f"the flow has no program {kind!r}: {error}") from error
 
 
-STEPS = 8
-"""Of the fourth-order Runge–Kutta method over the unit of time."""
+def _prepared(flow: Flow, training: bool) -> Flow:
+    """A copy whose passes take the same steps whatever the points are.
 
-
-def _with_fixed_steps(flow: Flow) -> Flow:
-    """The flow, its adaptive solvers replaced: their steps depend on the points."""
-    layers = []
-    for layer in flow.transform:
+    Raises:
+        ValueError: a layer is still to be set by its first batch.
+    """
+    flow = copy.deepcopy(flow).train(training)
+    for layer in flow.modules():
+        if isinstance(layer, ActNorm):
+            if training and not layer.initialised:
+                raise ValueError(
+                    f"the flow has no program of its training yet: {layer.describe()} is set by "
+                    "the first batch; make one step of training before"
+                )
+            layer.eval()  # It looks at its batch no more.
         if isinstance(layer, Continuous) and isinstance(layer.solver, AdaptiveSteps):
-            layer = copy.copy(layer)
             t0, t1 = layer._interval
             layer.solver = FixedSteps("rk4", math.ceil(STEPS * abs(t1 - t0) - 1e-9))
-        layers.append(layer)
-    return Flow(flow.base, layers)
+    return flow
 
 
-def _of_size(flow, run, kind, n) -> Program:
-    parameters = {k: p for k, p in flow.named_parameters() if p.requires_grad}
-    z = torch.randn(n, flow.dim, generator=torch.Generator().manual_seed(0)).to(flow.like)
+def _of_size(flow: Flow, run: Pass, said: Mapping[str, object], n: int) -> Program:
+    generator = torch.Generator().manual_seed(0)
+    inputs = {"z": torch.randn(n, flow.dim, generator=generator).to(flow.like)}
+    if flow.context:
+        inputs["context"] = torch.randn(n, flow.context, generator=generator).to(flow.like)
+    places = _places(flow)
 
-    def function(z: Tensor, *values: Tensor) -> Outputs:
-        def call(z):
-            return run(flow, z, values)
-        return _with(flow, dict(zip(parameters, values, strict=True)), lambda: run(flow, z, values))
+    def function(inputs: Given, learned: Given) -> Outputs:
+        for name, tensor in learned.items():
+            for table, leaf in places[name]:
+                table[leaf] = tensor
+        return run(flow, inputs, learned)
 
-    said = {"kind": kind, "title": type(flow).__name__, "dim": flow.dim}
-    return written(function, {"z": z}, parameters, said)
+    learned = {
+        name: tensor
+        for name, ((table, leaf), *_) in places.items()
+        if (tensor := table[leaf]) is not None
+    }
+    return written(function, inputs, learned, said)
 
 
-def _with(flow: nn.Module, values, call):
-    places = []
-    for name, value in values.items():
-        owner, _, leaf = name.rpartition(".")
-        module = flow.get_submodule(owner)
-        places.append((module._parameters, leaf, module._parameters[leaf]))
-        module._parameters[leaf] = value
-    try:
-        return call()
-    finally:
-        for table, leaf, own in places:
-            table[leaf] = own
+_Place = tuple[dict[str, "Tensor | None"], str]
+
+
+def _places(flow: nn.Module) -> dict[str, list[_Place]]:
+    """Where what training moves is kept: the parameters, and statistics that batches move.
+
+    A tensor that two modules share is in two places.
+    """
+    places: dict[str, list[_Place]] = {}
+    names: dict[int, str] = {}
+    for path, module in flow.named_modules():
+        moved = getattr(module, "statistics", ())
+        for table, leaves in ((module._parameters, module._parameters), (module._buffers, moved)):
+            for leaf in leaves:
+                tensor = table[leaf]
+                if tensor is not None:
+                    name = names.setdefault(id(tensor), f"{path}.{leaf}".removeprefix("."))
+                    places.setdefault(name, []).append((table, leaf))
+    return places

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from flowviz.flows.programs.kernels import Map, Repeat, Step
-from flowviz.flows.programs.listing import Listing, kept_apart
+from flowviz.flows.programs.listing import Listing
 from flowviz.flows.programs.lowering import Lowering
 from flowviz.flows.programs.operators import RULES
 from flowviz.flows.programs.tidying import buffers, fused, living, split
@@ -22,6 +22,7 @@ from flowviz.flows.programs.views import Operand, View
 
 FORMAT, VERSION = "flowviz.program", 1
 
+Given = Mapping[str, Tensor]
 Outputs = Mapping[str, Tensor | Sequence[Tensor]]
 
 
@@ -47,27 +48,27 @@ class Program:
 
 
 def written(
-    function: Callable[..., Outputs],
-    inputs: Mapping[str, Tensor],
-    parameters: Mapping[str, Tensor],
+    function: Callable[[Given, Given], Outputs],
+    inputs: Given,
+    parameters: Given,
     said: Mapping[str, Any],
 ) -> Program:
-    """The program of ``function(inputs, parameters)``, for these sizes.
+    """The program of ``function(inputs, parameters)``, for inputs of these sizes.
 
     Args:
-        function: of the tensors of ``inputs`` and of ``parameters``, in order, to named results.
+        function: to named results.
         inputs: examples.
-        parameters: whose numbers may be others later.
+        parameters: what may be others later; those that want no gradient the function may move.
         said: more of the header.
 
     Raises:
         Unlowered: an operator has no kernel.
         Unsteady: the operations can be others next time.
     """
-    given = kept_apart([*inputs.values(), *parameters.values()])
-    listing = Listing(given)
+    given, learned = ({k: _apart(t) for k, t in ts.items()} for ts in (inputs, parameters))
+    listing = Listing([*given.values(), *learned.values()])
     with listing:
-        outputs = function(*given)
+        outputs = function(given, learned)
     views = [listing.view(name) for name in listing.inputs]
     start, weights = views[: len(inputs)], views[len(inputs) :]
     noise = [listing.view(name) for name in listing.noise]
@@ -77,6 +78,11 @@ def written(
         for name, value in outputs.items()
     }
     wanted = buffers(v.operand for vs in ends.values() for v in vs)
+    wanted |= {
+        view.buffer
+        for view, tensor in zip(weights, learned.values(), strict=True)
+        if not tensor.requires_grad
+    }
     once, each = split(living(lowering.steps, wanted), buffers(v.operand for v in (*start, *noise)))
     each = living(fused(each), wanted)
     left = {buffer for step in each for buffer in buffers(step.reads.values())}
@@ -91,7 +97,12 @@ def written(
         "inputs": {n: order.view(v) for n, v in zip(inputs, start, strict=True)},
         "noise": [order.view(v) for v in noise],
         "parameters": [
-            {"name": name, "shape": list(view.shape), "buffer": order(view.buffer)}
+            {
+                "name": name,
+                "shape": list(view.shape),
+                "buffer": order(view.buffer),
+                "trainable": learned[name].requires_grad,
+            }
             for name, view in zip(parameters, weights, strict=True)
         ],
         "once": [order.step(step) for step in once],
@@ -185,3 +196,9 @@ def _number(value: float) -> Any:
 
 def _listed(value: Tensor | Sequence[Tensor]) -> list[Tensor]:
     return [value] if isinstance(value, Tensor) else list(value)
+
+
+def _apart(tensor: Tensor) -> Tensor:
+    """A copy in memory of its own, which wants a gradient where the tensor does."""
+    copy = tensor.detach().clone(memory_format=torch.contiguous_format)
+    return copy.requires_grad_(tensor.requires_grad)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from flowviz.flows.programs.kernels import Instruction, Map, Step, rewritten
 from flowviz.flows.programs.views import Operand
@@ -22,7 +22,7 @@ def living(steps: Sequence[Step], wanted: Iterable[int]) -> list[Step]:
                 alive |= buffers(step.reads.values())
         if len(alive) == before:
             break
-    kept = []
+    kept: list[Step] = []
     for step in steps:
         if isinstance(step, Map):
             outputs = [(operand, value) for operand, value in step.outputs if operand[0] in alive]
@@ -132,9 +132,9 @@ def _joined(first: Map, second: Map) -> Map:
             return of_first(place) if kind == "first" else (starts[kind] or 0) + place
         return head + len(first.instructions) + value - len(keys)
 
-    def moved(instruction: Instruction, where: object) -> Instruction:
+    def moved(instruction: Instruction, where: Callable[[int], int]) -> Instruction:
         name, *values = instruction
-        return (name, *map(where, values))  # type: ignore[arg-type]
+        return (name, *map(where, values))
 
     instructions = [
         *(moved(i, of_first) for i in first.instructions),

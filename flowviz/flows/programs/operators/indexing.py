@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -54,7 +55,7 @@ def _run(call: Call, index: View) -> tuple[int, int] | None:
     if not places:
         return None
     step = places[1] - places[0] if len(places) > 1 else 1
-    even = all(b - a == step for a, b in zip(places, places[1:], strict=False))
+    even = all(b - a == step for a, b in itertools.pairwise(places))
     return (places[0], step) if even and step else None
 
 
@@ -190,9 +191,9 @@ def _search(call: Call) -> None:
     along = {"size": knots.shape[-1], "stride": knots.strides[-1]}
     knots = View(knots.buffer, knots.offset, knots.shape[:-1], knots.strides[:-1])
     # One row of knots serves a row of values.
-    knots = View(
-        knots.buffer, knots.offset, (*knots.shape, 1), (*knots.strides, 0)
-    ).spread(out.shape)
+    knots = View(knots.buffer, knots.offset, (*knots.shape, 1), (*knots.strides, 0)).spread(
+        out.shape
+    )
     settings = {"shape": out.shape, **along, "right": right}
     call.kernel("search", settings, {"in": knots, "value": value}, {"out": out})
 

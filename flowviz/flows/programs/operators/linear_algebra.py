@@ -35,7 +35,11 @@ def _triangular(call: Call) -> None:
         a, b, out, upper = _turned(a), _turned(b), _turned(out), not upper
     batch, (m, n) = out.shape[:-2], out.shape[-2:]
     settings = {
-        "batch": batch, "m": m, "n": n, "form": "upper" if upper else "lower", "unit": bool(unit),
+        "batch": batch,
+        "m": m,
+        "n": n,
+        "form": "upper" if upper else "lower",
+        "unit": bool(unit),
     }
     reads = {"a": a.spread((*batch, m, m)), "b": b.spread(out.shape)}
     call.kernel("solve", settings, reads, {"out": out})

@@ -41,7 +41,7 @@ def _product(call: Call) -> None:
 
 
 def _sum_and_product(call: Call) -> None:
-    add, *factors = call.arguments
+    add, a, b = call.arguments
     beta, alpha = (call.keywords.get(name, 1) for name in ("beta", "alpha"))
     (out,) = call.out
     if beta == 0:
@@ -50,14 +50,14 @@ def _sum_and_product(call: Call) -> None:
         added = add
         if beta != 1:
             added = call.map(call.temporary(out.shape), lambda v: v * beta, added)
-    product(call, out, *factors, added, alpha)
+    product(call, out, a, b, added, alpha)
 
 
 def _sum_in_place(call: Call) -> None:
-    total, *factors = call.arguments
+    total, a, b = call.arguments
     beta, alpha = (call.keywords.get(name, 1) for name in ("beta", "alpha"))
     (out,) = call.out
-    part = product(call, call.temporary(out.shape), *factors)
+    part = product(call, call.temporary(out.shape), a, b)
     call.map(out, lambda t, v: t * beta + v * alpha, total, part)
 
 

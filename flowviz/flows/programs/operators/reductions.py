@@ -57,6 +57,22 @@ def _mean(call: Call) -> None:
     call.map(total, lambda v: v / count, total)
 
 
+def _variance_and_mean(call: Call) -> None:
+    x, dims = call.arguments
+    if call.keywords.get("keepdim"):
+        raise Unlowered("a variance that keeps its dimensions")
+    over, (variance, mean) = _dims(x, dims), call.out
+    count = math.prod(x.shape[d] for d in over)
+    call.reduce("sum", mean, x, over)
+    call.map(mean, lambda v: v / count, mean)
+    squares = call.map(
+        call.temporary(x.shape), lambda v, m: (v - m).do("square"), x, _kept(mean, over)
+    )
+    call.reduce("sum", variance, squares, over)
+    free = count - call.keywords.get("correction", 1)
+    call.map(variance, lambda v: v / free, variance)
+
+
 def _extreme(op: str) -> Rule:
     def rule(call: Call) -> None:
         x, dims, keepdim = (*call.arguments, None, False)[:3]
@@ -189,6 +205,7 @@ RULES: dict[Any, Rule] = {
     aten.sum.default: _sum,
     aten.mean.default: _mean,
     aten.mean.dim: _mean,
+    aten.var_mean.correction: _variance_and_mean,
     aten.amax.default: _extreme("max"),
     aten.amin.default: _extreme("min"),
     aten.any.dim: _extreme("max"),
