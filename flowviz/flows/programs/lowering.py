@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -115,8 +116,16 @@ class Call:
         writes: dict[str, View],
     ) -> None:
         """A kernel that is no map."""
+        reads = {name: self._solid(view) for name, view in reads.items()}
         operands = [{k: v.operand for k, v in views.items()} for views in (reads, writes)]
         self._lowering.steps.append(Kernel(op, settings, *operands))
+
+    def _solid(self, view: View) -> View:
+        """A view that is no literal: one may depend on the number of points."""
+        number = self._lowering.numbers.get(view.buffer)
+        if number is None:
+            return view
+        return replace(view, buffer=self.copy(self.temporary(()), number).buffer)
 
     def reduce(self, op: str, out: View, value: View, dims: Sequence[int]) -> View:
         """Over dimensions that ``out`` does not have."""

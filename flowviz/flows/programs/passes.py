@@ -92,7 +92,8 @@ def program(flow: Flow, kind: str, log_density: LogDensity | None = None) -> Pro
     if log_density is None and kind == REVERSE:
         raise ValueError(f"the program {REVERSE!r} needs log_density, that of the target")
     run = arguments.named("program", kind, passes)
-    flow = _prepared(flow, training=kind in TRAINING)
+    # A copy for each, as a pass may leave other statistics.
+    copies = [_prepared(flow, training=kind in TRAINING) for _ in (FEW, MORE)]
     said = {
         "kind": kind,
         "title": " · ".join(layer.describe() for layer in flow.transform),
@@ -100,7 +101,9 @@ def program(flow: Flow, kind: str, log_density: LogDensity | None = None) -> Pro
         "context": flow.context,
     }
     try:
-        return for_any_number(*(_of_size(flow, run, said, n) for n in (FEW, MORE)))
+        return for_any_number(
+            *(_of_size(c, run, said, n) for c, n in zip(copies, (FEW, MORE), strict=True))
+        )
     except (Unlowered, Unsteady) as error:
         raise ValueError(f"the flow has no program {kind!r}: {error}") from error
 
