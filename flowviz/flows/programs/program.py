@@ -38,6 +38,23 @@ class Program:
     header: dict[str, Any]
     block: np.ndarray
 
+    def without_parameters(self) -> Program:
+        """The program alone: whoever plays it sets the parameters before.
+
+        All programs of a flow have the same parameters, in the same order.
+        """
+        first = sum(math.prod(parameter["shape"]) for parameter in self.header["parameters"])
+        moved = {
+            "parameters": [{**p, "at": None} for p in self.header["parameters"]],
+            "constants": [{**c, "at": c["at"] - first} for c in self.header["constants"]],
+        }
+        return Program({**self.header, **moved}, self.block[first:])
+
+    def parameters(self) -> np.ndarray:
+        """The numbers of the parameters, one after the other, float32."""
+        first = sum(math.prod(parameter["shape"]) for parameter in self.header["parameters"])
+        return self.block[:first]
+
     def to_bytes(self) -> bytes:
         """The file: the header's length, the header, the block."""
         text = json.dumps(self.header, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
