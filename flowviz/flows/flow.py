@@ -164,7 +164,12 @@ class Flow(nn.Module):
         u = self.base.rsample(n, generator)
         return self._run(self._forward_and_log_prob, u, context)
 
-    def program(self, kind: str, log_density: Callable[[Tensor], Tensor] | None = None) -> Program:
+    def program(
+        self,
+        kind: str,
+        log_density: Callable[[Tensor], Tensor] | None = None,
+        stretches: int = 1,
+    ) -> Program:
         """A pass as a plain file that a web page can play (:mod:`flowviz.flows.programs`).
 
         ``"forward"`` and ``"inverse"`` trace points through the layers, ``"log_prob"`` evaluates
@@ -175,6 +180,7 @@ class Flow(nn.Module):
         Args:
             kind: see above.
             log_density: log p* of ``[N, D]``, not normalised; for ``"reverse_descent"``.
+            stretches: a layer with an inner time is traced in so many (:meth:`unrolled`).
 
         Raises:
             ValueError: there is no program of that name, or the flow has none: its operations
@@ -182,7 +188,7 @@ class Flow(nn.Module):
         """
         from flowviz.flows.programs import program
 
-        return program(self, kind, log_density)
+        return program(self, kind, log_density, stretches)
 
     def unrolled(self, n: int) -> Flow:
         """The same flow, each layer with an inner time as ``n`` layers: its path can be traced.

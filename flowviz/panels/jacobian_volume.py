@@ -140,6 +140,7 @@ class JacobianVolume(Panel):
             stages=[self.stage],
             controls=self.model.controls(controls.stack("layer", "side"), more=[more]),
             run=self.show.run,
+            bars=self.show.bars,
             companion=cursor,
             companion_name="Cursor",
             tabs={

@@ -143,6 +143,7 @@ class Trajectories(Panel):
             stages=[self.stage],
             controls=self.model.controls(controls["color"], more=[more]),
             run=self.show.run,
+            bars=self.show.bars,
             companion=point,
             companion_name="Bars",
             tabs={
@@ -173,6 +174,7 @@ class Trajectories(Panel):
         with self.show.ours():
             self.show.show(marks, [small], self.model.flow, window, flow)
             self.stage.direction = settings.direction
+            self.stage.carried = {"particles": settings.direction, "paths": "point"}
         errors = round_trip(flow, trace.states[-1][:ROUND_TRIPS])
         self.worst.show(float(errors.max()))
         self.typical.show(float(errors.median()))

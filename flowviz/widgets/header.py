@@ -79,6 +79,15 @@ class Header(anywidget.AnyWidget):
 
         self.on_msg(receive)
 
+    def on_page(self, make: Callable[[], str]) -> None:
+        """Let the menu save what ``make`` returns, the HTML of a page."""
+
+        def receive(_: Any, content: Any, __: Any) -> None:
+            if isinstance(content, dict) and content.get("kind") == "page":
+                self.send({"kind": "page", "text": make()})
+
+        self.on_msg(receive)
+
     def on_code(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` when the menu's "Show code" is chosen."""
 

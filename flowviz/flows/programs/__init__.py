@@ -25,7 +25,7 @@ The kernels: ``map`` (instructions for every element of a shape), ``sum``, ``max
 ``solve``, ``lu``, ``lu_solve``, and ``repeat``: kernels that are played until a tensor is 0.
 """
 
-from flowviz.flows.programs.passes import program
+from flowviz.flows.programs.passes import numbers, program
 from flowviz.flows.programs.program import VERSION, Program
 
-__all__ = ["VERSION", "Program", "program"]
+__all__ = ["VERSION", "Program", "numbers", "program"]

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -86,12 +87,15 @@ REVERSE = "reverse_descent"
 TRAINING = ("descent", REVERSE)
 
 
-def program(flow: Flow, kind: str, log_density: LogDensity | None = None) -> Program:
+def program(
+    flow: Flow, kind: str, log_density: LogDensity | None = None, stretches: int = 1
+) -> Program:
     """See :meth:`flowviz.flows.flow.Flow.program`."""
     passes = PASSES if log_density is None else {REVERSE: _reverse_descent(log_density)}
     if log_density is None and kind == REVERSE:
         raise ValueError(f"the program {REVERSE!r} needs log_density, that of the target")
     run = arguments.named("program", kind, passes)
+    arguments.whole("stretches", stretches, 1)
     # A copy for each, as a pass may leave other statistics.
     copies = [_prepared(flow, training=kind in TRAINING) for _ in (FEW, MORE)]
     said = {
@@ -102,7 +106,10 @@ def program(flow: Flow, kind: str, log_density: LogDensity | None = None) -> Pro
     }
     try:
         return for_any_number(
-            *(_of_size(c, run, said, n) for c, n in zip(copies, (FEW, MORE), strict=True))
+            *(
+                _of_size(c, run, said, n, stretches)
+                for c, n in zip(copies, (FEW, MORE), strict=True)
+            )
         )
     except (Unlowered, Unsteady) as error:
         raise ValueError(f"the flow has no program {kind!r}: {error}") from error
@@ -129,7 +136,16 @@ def _prepared(flow: Flow, training: bool) -> Flow:
     return flow
 
 
-def _of_size(flow: Flow, run: Pass, said: Mapping[str, object], n: int) -> Program:
+def numbers(flow: Flow) -> np.ndarray:
+    """What the flow has learned, one tensor after the other, as its programs order it, float32."""
+    tensors = [table[leaf] for (table, leaf), *_ in _places(flow).values()]
+    flat = [t.detach().cpu().reshape(-1).float() for t in tensors if t is not None]
+    return torch.cat([torch.zeros(0), *flat]).numpy()
+
+
+def _of_size(
+    flow: Flow, run: Pass, said: Mapping[str, object], n: int, stretches: int
+) -> Program:
     generator = torch.Generator().manual_seed(0)
     inputs = {"z": torch.randn(n, flow.dim, generator=generator).to(flow.like)}
     if flow.context:
@@ -140,7 +156,7 @@ def _of_size(flow: Flow, run: Pass, said: Mapping[str, object], n: int) -> Progr
         for name, tensor in learned.items():
             for table, leaf in places[name]:
                 table[leaf] = tensor
-        return run(flow, inputs, learned)
+        return run(flow.unrolled(stretches) if stretches > 1 else flow, inputs, learned)
 
     learned = {
         name: tensor

@@ -105,6 +105,9 @@ class FlowStage:
     def begin(self) -> None:
         """Nothing here takes its time."""
 
+    def in_page(self) -> None:
+        """A stage needs nothing but the flow."""
+
     @property
     def last(self) -> int:
         """The number of the last state shown."""

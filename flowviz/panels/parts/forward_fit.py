@@ -21,6 +21,12 @@ from flowviz.panels.parts.flow_choice import (
     training_settings,
 )
 from flowviz.panels.parts.flow_stage import FlowStage
+from flowviz.panels.parts.in_page import (
+    begun,
+    flow_in_page,
+    samples_in_page,
+    training_in_page,
+)
 from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
 from flowviz.targets import Target
 from flowviz.training import Trainer, maximum_likelihood
@@ -73,7 +79,7 @@ class ForwardFit:
         if not isinstance(panel.settings, ForwardFitState):
             raise TypeError("the state of a panel with a ForwardFit is a ForwardFitState")
         settings, controls = panel.settings, panel.controls
-        self._panel, self._settings = panel, settings
+        self._panel, self._settings, self._show = panel, settings, show
         self._made: tuple[Any, ...] | None = None
         self._untrained: Flow | None = None
         self._adjusted: Any = ()
@@ -133,6 +139,25 @@ class ForwardFit:
     def begin(self) -> None:
         """Start the training that was asked for."""
         self.fit.begin()
+
+    def in_page(self) -> dict[str, Any]:
+        """The flow, what it is trained on, and how."""
+        settings, target = self._settings, self.target
+        if not target.has_samples:
+            raise ValueError(f"{target.title} has no samples to train on")
+        ways = {way for stage in self._show.stages for way in stage.carried.values()}
+        flow = flow_in_page(
+            self.flow,
+            begun(make_flow(settings), target, settings.batch, settings.seed),
+            ["forward", *(["inverse"] if "inverse" in ways else []), "descent"],
+            stretches=self._show.stretches,
+        )
+        return {
+            "flows": [{**flow, "objective": "descent"}],
+            "stages": [0 for _ in self._show.stages],
+            "samples": samples_in_page(target, settings.seed),
+            "training": training_in_page(settings, self.fit, settings.rate),
+        }
 
     # ---- what is in use ------------------------------------------------------------------------
 

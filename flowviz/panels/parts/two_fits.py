@@ -19,6 +19,12 @@ from flowviz.panels.parts.flow_choice import (
     make_flow,
     training_settings,
 )
+from flowviz.panels.parts.in_page import (
+    begun,
+    flow_in_page,
+    samples_in_page,
+    training_in_page,
+)
 from flowviz.panels.parts.model_on_grid import CELLS, FEW_CELLS, ModelOnGrid
 from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
 from flowviz.targets import Target
@@ -125,6 +131,29 @@ class TwoFits:
     def begin(self) -> None:
         """Start the training that was asked for."""
         self.fit.begin()
+
+    def in_page(self) -> dict[str, Any]:
+        """Both flows, what they are trained on, and how."""
+        settings, target = self._settings, self.target
+        if not (target.has_samples and target.has_density):
+            raise ValueError(f"{target.title} has no samples, or no density, to train on")
+        start = begun(self._untrained, target, settings.batch, settings.seed)
+        objectives = ("descent", "reverse_descent")
+        flows = [
+            flow_in_page(
+                flow,
+                start,
+                ["forward", "log_prob", objective],
+                log_density=target.log_density,
+            )
+            for flow, objective in zip(self.flows, objectives, strict=True)
+        ]
+        return {
+            "flows": [{**f, "objective": o} for f, o in zip(flows, objectives, strict=True)],
+            "stages": [0, 1],
+            "samples": samples_in_page(target, settings.seed),
+            "training": training_in_page(settings, self.fit, settings.learning_rate),
+        }
 
     # ---- what is in use ------------------------------------------------------------------------
 

@@ -68,8 +68,9 @@ class BarChart(ChartBase):
         said = ", ".join(f"{n} {format_number(v)}" for n, v in zip(names, given, strict=True))
         end = f"; sum {format_number(float(given.sum()))}" if len(names) else "nothing yet"
         self.values, self.film = given, moments
+        self.rows = np.vstack([given[None], moments])
         with self.hold_sync():
             self.names = list(names)
             # The present in the first row.
-            self.contributions = packed(np.vstack([given[None], moments]), "contributions")
+            self.contributions = packed(self.rows, "contributions")
             self.label = f"{self.what}: {said}{end}"

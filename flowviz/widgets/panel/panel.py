@@ -23,6 +23,7 @@ from flowviz.widgets.panel import cells, drawing, twin
 from flowviz.widgets.panel.goals import Goal, GoalList
 from flowviz.widgets.panel.screen import Screen, body
 from flowviz.widgets.readouts import Kind, Message, Readout
+from flowviz.widgets.stage.export import page
 from flowviz.widgets.state import PanelState
 from flowviz.widgets.tabs import Tabs
 
@@ -43,6 +44,13 @@ class Part(Protocol):
 
     def begin(self) -> None:
         """Start what the settings ask for and what takes its time."""
+
+    def in_page(self) -> dict[str, Any] | None:
+        """What a page of its own needs of this to go on without a kernel; None: nothing.
+
+        Raises:
+            ValueError: it cannot be without one, and why.
+        """
 
 
 class Panel:
@@ -268,6 +276,33 @@ class Panel:
         parts = {"panel": self.name, "state": self.state, "seen": self.words()}
         return json.dumps({**parts, "numbers": self.numbers()}, ensure_ascii=False, indent=1)
 
+    def to_html(self) -> str:
+        """The panel's pictures as a page that needs no kernel and fetches nothing.
+
+        They are carried, dragged and trained in that page where the flow has programs for it;
+        where it has none they play, and the page says why that is all.
+        """
+        live, untold = None, ""
+        try:
+            live = next(filter(None, (part.in_page() for part in self.parts)), None)
+        except ValueError as error:
+            untold = f"This page plays what was recorded: {error}."
+        return page(
+            self.screen.stages,
+            title=self.title,
+            titles=[stage.title for stage in self.screen.stages],
+            voices=self.screen.voices,
+            said={"summary": self.summary, "words": self.words(), "untrained": untold},
+            bars=self.screen.bars,
+            live=live,
+        )
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write :meth:`to_html` to a file; returns its path."""
+        path = Path(path)
+        path.write_text(self.to_html(), encoding="utf-8")
+        return path
+
     def close(self) -> None:
         """Stop the panel's jobs and close its widgets."""
         cells.end(self._cell, self)
@@ -352,6 +387,7 @@ class Panel:
     def _listen(self) -> None:
         self.header.on_preset(self.apply_preset)
         self.header.on_data(self.data)
+        self.header.on_page(self.to_html)
         self.header.on_code(lambda: self.tabs.turn_to("Code"))
         self.header.observe(
             lambda change: self.settings.update({"present": change["new"]}), names=["presenting"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import ipywidgets as widgets
 
+from flowviz.widgets.charts import BarChart
 from flowviz.widgets.layout import classed
 from flowviz.widgets.run_bar import RunBar
 from flowviz.widgets.stage import Stage
@@ -30,6 +31,7 @@ class Screen:
         companion_name: the tab that shows it on a phone.
         tabs: what is looked at now and then, by name; Goals come before, Code after.
         voices: of the pictures, where they have voices.
+        bars: what the layers contribute, beside the pictures of a page of its own.
     """
 
     pictures: Sequence[widgets.DOMWidget]
@@ -40,6 +42,7 @@ class Screen:
     companion_name: str = "Numbers"
     tabs: Mapping[str, widgets.DOMWidget] = field(default_factory=dict)
     voices: Sequence[str] = ()
+    bars: BarChart | None = None
 
 
 def body(screen: Screen, tabs: Tabs) -> widgets.Box:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowviz.widgets import esm
+
 if TYPE_CHECKING:
+    from flowviz.widgets.charts import BarChart
     from flowviz.widgets.stage.stage import Stage
 
 _HERE = Path(__file__).parent
@@ -27,6 +31,9 @@ def page(
     title: str = "",
     titles: Sequence[str] = (),
     voices: Sequence[str] = (),
+    said: Mapping[str, str] | None = None,
+    bars: BarChart | None = None,
+    live: Mapping[str, Any] | None = None,
 ) -> str:
     """The HTML of a page that shows stages side by side, as large as it is itself.
 
@@ -38,6 +45,11 @@ def page(
         title: of the page.
         titles: over the stages; by default their own.
         voices: "forward", "reverse" or "": the colours of those titles.
+        said: "summary", what the page shows; "words", what is seen in the state in which it is
+            saved; "untrained", what to say at its foot.
+        bars: what the layers contribute, drawn beside the pictures.
+        live: what the page needs to carry the stages' marks through a flow itself, and to train
+            it (``flowviz/widgets/page/live.js``).
 
     Raises:
         ValueError: no stage, an unknown voice, or titles or voices of another number.
@@ -56,11 +68,19 @@ def page(
         state["title"] = titles[i] if titles else stage.title
         state["voice"] = voices[i] if voices else ""
         states.append(state)
+    state = {"title": title, "stages": states, "said": dict(said or {})}
+    if bars is not None and bars.names:
+        rows = [[v if math.isfinite(v) else None for v in row] for row in bars.rows.tolist()]
+        state["bars"] = {"title": bars.what, "names": bars.names, "rows": rows}
+    code = str(stages[0]._esm)
+    if live is not None:
+        state["live"] = live
+        code = esm.module(_HERE.parent / "page" / "page.js")
     parts = {
         "title": html.escape(title or stages[0].title or "flowviz", quote=False),
         "css": str(stages[0]._css),
-        "esm": re.sub(r"</(script)", r"<\\/\1", str(stages[0]._esm), flags=re.IGNORECASE),
-        "state": json.dumps({"title": title, "stages": states}, ensure_ascii=False).replace(
+        "esm": re.sub(r"</(script)", r"<\\/\1", code, flags=re.IGNORECASE),
+        "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace(
             "<", "\\u003c"
         ),
     }

@@ -40,6 +40,10 @@ _CSS = "\n".join(
 )
 
 
+CARRIED = ("particles", "grids", "paths", "shapes")
+"""The kinds of marks that a flow can carry."""
+
+
 class _Marks(t.List):
     """A list of marks of one kind; a single mark may be given in its place."""
 
@@ -133,6 +137,13 @@ class Stage(anywidget.AnyWidget):
     lines = _Marks(Lines, echo_update=False)
     handles = _Marks(Handles, echo_update=False, from_json=_handles_from_json)
 
+    carried = t.Dict(
+        key_trait=t.Enum(CARRIED),
+        value_trait=t.Enum(("forward", "inverse", "point")),
+        help="for kinds of marks whose states a flow makes of the first (forward), of the last "
+        "(inverse), or of the first, which moves with the handle (point): how. A page that has the "
+        "flow's programs makes them itself",
+    ).tag(sync=True)
     film = t.List(t.Instance(Moment), help="what is shown at moments of a training run").tag(
         sync=True, echo_update=False, to_json=_marks_to_json
     )

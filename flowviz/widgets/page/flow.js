@@ -1,0 +1,62 @@
+// A flow in the page: its programs, made ready for as many points as are asked for.
+
+import { Parameters } from "../engine/parameters.js";
+import { floats } from "../stage/marks.js";
+
+/** The bytes of a base64 text. */
+export function bytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+export class PageFlow {
+  /**
+   * @param {Engine} engine
+   * @param {object} sent {programs: {kind: base64}, start, now: base64 of float32}.
+   */
+  constructor(engine, { programs, start, now }) {
+    this.programs = Object.fromEntries(
+      Object.entries(programs).map(([kind, text]) => [kind, engine.read(bytes(text))]),
+    );
+    /** What it has learned before it is trained, and as it was saved: one vector each. */
+    this.start = floats(start);
+    this.now = floats(now);
+    const [{ header }] = Object.values(this.programs);
+    let at = 0;
+    this.parameters = new Parameters(header.parameters.map((parameter) => {
+      const size = parameter.shape.reduce((a, b) => a * b, 1);
+      at += size;
+      return { ...parameter, value: this.now.subarray(at - size, at) };
+    }));
+    this.passes = new Map();
+  }
+
+  has(kind) {
+    return Object.hasOwn(this.programs, kind);
+  }
+
+  /** The pass of that kind for n points. */
+  pass(kind, n) {
+    const key = `${kind} ${n}`;
+    if (!this.passes.has(key)) {
+      this.passes.set(key, this.programs[kind].prepare({ n, parameters: this.parameters }));
+    }
+    return this.passes.get(key);
+  }
+
+  /**
+   * Carry points through the layers.
+   *
+   * @param {string} way "forward" from the base, "inverse" from the data.
+   * @param {Float32Array} points [n, 2] where they start.
+   * @param {Float32Array} states [K+1, n, 2], to be filled.
+   * @returns {Pass} whose outputs "logabsdet" are those of the layers.
+   */
+  carry(way, points, states) {
+    const pass = this.pass(way, points.length / 2);
+    pass.inputs.z.set(points);
+    pass.run();
+    const count = pass.count("states");
+    for (let k = 0; k < count; k++) states.set(pass.output("states", k), k * points.length);
+    return pass;
+  }
+}
