@@ -601,6 +601,7 @@ export class StageView {
   handleMoved(set, index, point, done) {
     this.scene.marks.handles[set].points[index] = point;
     this.handles.show(this.scene.marks.handles);
+    this.carrier?.follow(point);
     if (done) this.sendDrag.now(null);
     else this.sendDrag({ set, index });
   }
