@@ -112,6 +112,7 @@ ENTRIES = (
         "O(D/(1 − c)) on average, unbiased estimate",
         _residual(_mlp, lambda settings: RussianRoulette(settings["lipschitz"])),
         exact_logabsdet=False,
+        page="each pass draws how many terms of its series there are",
     ),
     _entry(
         "contractive_dense",

@@ -43,6 +43,7 @@ class Entry:
         build: makes the bijections.
         exact_inverse: the inverse is closed; otherwise it is found iteratively.
         exact_logabsdet: the log-determinant is exact; otherwise truncated or estimated.
+        page: why a web page cannot play its passes (:meth:`Flow.program`); "" where it can.
         layers: how many layers are made when nothing is said.
         options: the settings that the family has besides ``layers``, with their defaults;
             ``hidden``, ``bins`` and ``context`` mean the same wherever they occur.
@@ -62,6 +63,7 @@ class Entry:
     build: Build
     exact_inverse: bool = True
     exact_logabsdet: bool = True
+    page: str = ""
     layers: int = 4
     options: dict[str, Any] = field(default_factory=dict)
     min_dim: int = 1

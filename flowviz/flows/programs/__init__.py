@@ -7,7 +7,8 @@ few kinds of kernel are left.
 
 A file is the length of its header (8 bytes, little endian), the header (JSON), and one block of
 float32 or float16 numbers: those of the parameters and of the constants. It holds no code. Wherever
-a size, an offset or a literal depends on the number of points n, there is a pair [a, b], a + b n.
+a size, an offset or a literal depends on the number of points n, there is a pair [a, b], a + b n;
+a literal may also be {"over_n": c}, c / n.
 
 ===========  =====================================================================================
 buffers      their sizes in numbers

@@ -16,6 +16,8 @@ FEW, MORE = 37, 54
 def for_any_number(few: Program, more: Program) -> Program:
     """The program of any number of points n: what differs between the two is written [a, b].
 
+    A factor c / n, of a mean, is written {"over_n": c}.
+
     Raises:
         Unlowered: they differ by more than sizes a + b n.
     """
@@ -36,4 +38,8 @@ def _both(few: Any, more: Any) -> Any:
         start = few - slope * FEW
         if rest == 0:
             return [start, slope]
+    if type(few) is type(more) is float:
+        share = np.float32(few * FEW)
+        if share == np.float32(more * MORE):
+            return {"over_n": float(share)}
     raise Unlowered(f"the pass is another for another number of points ({few!r}, {more!r})")

@@ -1,0 +1,85 @@
+"""Playing programs in Node, and what PyTorch says to the same points."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from flowviz.flows import Flow
+from flowviz.flows.programs import Program, passes
+
+PLAY = Path(__file__).parents[1] / "js" / "play.js"
+Numbers = dict[str, list[np.ndarray]]
+"""The views of each output."""
+
+
+def play(jobs: Sequence[dict[str, Any]], folder: Path, *, plain: bool = False) -> list[Numbers]:
+    """Play programs: each job has "program", a :class:`Program`, "n", "inputs" and "noise"."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node found: install Node.js to play programs")
+    written = []
+    for i, job in enumerate(jobs):
+        path = folder / f"{i}.bin"
+        path.write_bytes(job["program"].to_bytes())
+        inputs = {name: _file(folder / f"{i}.{name}", v) for name, v in job["inputs"].items()}
+        noise = {str(k): _file(folder / f"{i}.e{k}", v) for k, v in enumerate(job["noise"])}
+        out = str(folder / f"{i}.out")
+        written.append(
+            {"program": str(path), "n": job["n"], "inputs": inputs, "noise": noise, "out": out}
+        )
+    manifest = folder / "jobs.json"
+    manifest.write_text(json.dumps(written))
+    command = [node, str(PLAY), *(["--plain"] if plain else []), "--manifest", str(manifest)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [_read(answer, job) for answer, job in zip(json.loads(done.stdout), written, strict=True)]
+
+
+def _file(path: Path, values: Tensor) -> str:
+    path.write_bytes(values.detach().float().numpy().tobytes())
+    return str(path)
+
+
+def _read(answer: dict[str, Any], job: dict[str, Any]) -> Numbers:
+    assert "error" not in answer, answer["error"]
+    folder = Path(job["out"])
+    return {
+        name: [
+            np.fromfile(folder / f"{name}.{k}.f32", dtype=np.float32).reshape(shape)
+            for k, shape in enumerate(shapes)
+        ]
+        for name, shapes in answer["outputs"].items()
+    }
+
+
+def by_torch(flow: Flow, kind: str, z: Tensor, log_density: Any = None) -> Numbers:
+    """What the pass itself yields, in the flow's dtype."""
+    flow = passes._prepared(flow, training=kind in passes.TRAINING)
+    run = passes.PASSES[kind] if log_density is None else passes._reverse_descent(log_density)
+    learned = {n: table[leaf] for n, ((table, leaf), *_) in passes._places(flow).items()}
+    outputs = run(flow, {"z": z.to(flow.like)}, {n: t for n, t in learned.items() if t is not None})
+    return {
+        name: [t.detach().double().numpy() for t in ([v] if isinstance(v, Tensor) else v)]
+        for name, v in outputs.items()
+    }
+
+
+def noise_of(program: Program, n: int, seed: int) -> list[Tensor]:
+    """The draws of the program that PyTorch makes after ``torch.manual_seed(seed)``."""
+    torch.manual_seed(seed)
+    sizes = [[_at(size, n) for size in shape] for _, _, shape, _ in program.header["noise"]]
+    return [torch.randn(size) for size in sizes]
+
+
+def _at(size: Any, n: int) -> int:
+    return size[0] + size[1] * n if isinstance(size, list) else size
