@@ -51,7 +51,7 @@ export class Engine {
 
   /** Memory for `size` numbers, and the block operations over it. */
   makeMemory(size) {
-    return (this.module && fastBlocks(this.module, size)) ?? plainMemory(size);
+    return this.module ? fastBlocks(this.module, size) : plainMemory(size);
   }
 }
 
