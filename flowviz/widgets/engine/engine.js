@@ -57,7 +57,7 @@ export class Engine {
 
 function plainMemory(size) {
   const memory = new Float32Array(size);
-  return { memory, blocks: plainBlocks(memory) };
+  return { memory, start: 0, blocks: plainBlocks(memory) };
 }
 
 /** A recorded flow's forward pass, inverse, log-density or descent, for any number of points. */

@@ -7,6 +7,8 @@ import { BYTES } from "./wasm.js";
 const PAGE = 65536;
 /** Numbers for the panel of a product of matrices. */
 const PANEL = 8 * DEEP + 8;
+/** Where the numbers of WebAssembly's own end, at the beginning of the memory. */
+const OWN = 64;
 /** Vectors of four are read up to here beyond the last number. */
 const BEYOND = 4;
 
@@ -25,14 +27,14 @@ export async function compiled() {
  *
  * @param {WebAssembly.Module} module
  * @param {number} size
- * @returns {{memory: Float32Array, blocks: object}}
+ * @returns {{memory: Float32Array, start: number, blocks: object}} `start`: where the numbers begin.
  */
 export function fastBlocks(module, size) {
-  const bytes = 4 * (size + PANEL + BEYOND);
+  const bytes = 4 * (OWN + size + PANEL + BEYOND);
   const pages = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE) });
   const { exports } = new WebAssembly.Instance(module, { env: { memory: pages } });
   const memory = new Float32Array(pages.buffer);
   const { gather: load, spread: store, prepare, ...fast } = exports;
-  prepare(size, DEEP);
-  return { memory, blocks: { ...plainBlocks(memory), ...fast, load, store } };
+  prepare(OWN + size, DEEP);
+  return { memory, start: OWN, blocks: { ...plainBlocks(memory), ...fast, load, store } };
 }

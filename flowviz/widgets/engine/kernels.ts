@@ -7,37 +7,59 @@
 // Build: node tests/js/build_kernels.js
 
 const LANES: usize = 16; // bytes in a vector
-const ONE: f32 = 1;
 
 // ---------------------------------------------------------------------------------- functions
 
+// Numbers that functions are made of lie at the beginning of the memory, since loading one into all
+// lanes is quicker than making it: a vector that is written in the code is put together anew each
+// time by today's compilers.
+const COMMON = memory.data<f32>([0, 1, 2, 0.5, -Infinity, Infinity, NaN]);
+const enum Common { ZERO, ONE, TWO, HALF, LEAST, MOST, NAN }
+const EXP = memory.data<f32>([
+  89, -104, 1.44269504, 0.693359375, 2.12194440e-4,
+  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+]);
+const LOG = memory.data<f32>([
+  1.17549435e-38, 8388608, 23, 2.12194440e-4, 0.693359375,
+  7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+  -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+]);
+const TANH = memory.data<f32>([
+  0.625, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
+]);
+const BITS = memory.data<i32>([127, 0x3f3504f3, 0x80000000]);
+
 // @ts-ignore: decorator
-@inline function splat(x: f32): v128 { return f32x4.splat(x); }
+@inline function lanes(table: usize, i: usize): v128 { return v128.load32_splat(table + (i << 2)); }
 // @ts-ignore: decorator
-@inline function mulAdd(a: v128, b: v128, c: f32): v128 { return f32x4.add(f32x4.mul(a, b), splat(c)); }
+@inline function common(i: Common): v128 { return lanes(COMMON, i); }
+// @ts-ignore: decorator
+@inline function mulAdd(a: v128, b: v128, c: v128): v128 { return f32x4.add(f32x4.mul(a, b), c); }
+/** One step of Horner's rule, with the table's coefficient i. */
+// @ts-ignore: decorator
+@inline function step(p: v128, x: v128, table: usize, i: usize): v128 { return mulAdd(p, x, lanes(table, i)); }
 /** 1 where the mask is set, else 0. */
 // @ts-ignore: decorator
-@inline function truth(mask: v128): v128 { return v128.and(mask, splat(ONE)); }
+@inline function truth(mask: v128): v128 { return v128.and(mask, common(Common.ONE)); }
 
 /** 2ⁱ for −126 ≤ i ≤ 127. */
 // @ts-ignore: decorator
-@inline function powerOf2(i: v128): v128 {
-  return i32x4.shl(i32x4.add(i, i32x4.splat(127)), 23);
-}
+@inline function powerOf2(i: v128): v128 { return i32x4.shl(i32x4.add(i, lanes(BITS, 0)), 23); }
 
 /** eˣ: x = n log 2 + r, a polynomial in r (Cephes' expf), and 2ⁿ in two halves, that of subnormals too. */
-function exp4(x: v128): v128 {
+// @ts-ignore: decorator
+@inline function exp4(x: v128): v128 {
   // In this order they keep NaN.
-  x = f32x4.pmax(f32x4.pmin(x, splat(89)), splat(-104));
-  const n = f32x4.nearest(f32x4.mul(x, splat(1.44269504)));
-  let r = f32x4.sub(x, f32x4.mul(n, splat(0.693359375)));
-  r = f32x4.add(r, f32x4.mul(n, splat(2.12194440e-4)));
-  let p = mulAdd(splat(1.9875691500e-4), r, 1.3981999507e-3);
-  p = mulAdd(p, r, 8.3334519073e-3);
-  p = mulAdd(p, r, 4.1665795894e-2);
-  p = mulAdd(p, r, 1.6666665459e-1);
-  p = mulAdd(p, r, 5.0000001201e-1);
-  const y = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), splat(ONE));
+  x = f32x4.pmax(f32x4.pmin(x, lanes(EXP, 0)), lanes(EXP, 1));
+  const n = f32x4.nearest(f32x4.mul(x, lanes(EXP, 2)));
+  let r = f32x4.sub(x, f32x4.mul(n, lanes(EXP, 3)));
+  r = mulAdd(n, lanes(EXP, 4), r);
+  let p = step(lanes(EXP, 5), r, EXP, 6);
+  p = step(p, r, EXP, 7);
+  p = step(p, r, EXP, 8);
+  p = step(p, r, EXP, 9);
+  p = step(p, r, EXP, 10);
+  const y = f32x4.add(mulAdd(p, f32x4.mul(r, r), r), common(Common.ONE));
   const whole = i32x4.trunc_sat_f32x4_s(n);
   const half = i32x4.shr_s(whole, 1);
   return f32x4.mul(f32x4.mul(y, powerOf2(half)), powerOf2(i32x4.sub(whole, half)));
@@ -45,62 +67,68 @@ function exp4(x: v128): v128 {
 
 /** log x: x = 2ᵉ m with √½ ≤ m < √2, a polynomial in m − 1 (Cephes' logf). */
 function log4(x: v128): v128 {
-  const tiny = f32x4.lt(x, splat(1.17549435e-38));
-  const normal = v128.bitselect(f32x4.mul(x, splat(8388608)), x, tiny);
-  const shifted = i32x4.shr_s(i32x4.sub(normal, i32x4.splat(0x3f3504f3)), 23);
-  const m = f32x4.sub(i32x4.sub(normal, i32x4.shl(shifted, 23)), splat(ONE));
-  const e = f32x4.sub(f32x4.convert_i32x4_s(shifted), v128.and(tiny, splat(23)));
+  const tiny = f32x4.lt(x, lanes(LOG, 0));
+  const normal = v128.bitselect(f32x4.mul(x, lanes(LOG, 1)), x, tiny);
+  const shifted = i32x4.shr_s(i32x4.sub(normal, lanes(BITS, 1)), 23);
+  const m = f32x4.sub(i32x4.sub(normal, i32x4.shl(shifted, 23)), common(Common.ONE));
+  const e = f32x4.sub(f32x4.convert_i32x4_s(shifted), v128.and(tiny, lanes(LOG, 2)));
   const z = f32x4.mul(m, m);
-  let p = mulAdd(splat(7.0376836292e-2), m, -1.1514610310e-1);
-  p = mulAdd(p, m, 1.1676998740e-1);
-  p = mulAdd(p, m, -1.2420140846e-1);
-  p = mulAdd(p, m, 1.4249322787e-1);
-  p = mulAdd(p, m, -1.6668057665e-1);
-  p = mulAdd(p, m, 2.0000714765e-1);
-  p = mulAdd(p, m, -2.4999993993e-1);
-  p = mulAdd(p, m, 3.3333331174e-1);
+  let p = step(lanes(LOG, 5), m, LOG, 6);
+  p = step(p, m, LOG, 7);
+  p = step(p, m, LOG, 8);
+  p = step(p, m, LOG, 9);
+  p = step(p, m, LOG, 10);
+  p = step(p, m, LOG, 11);
+  p = step(p, m, LOG, 12);
+  p = step(p, m, LOG, 13);
   let y = f32x4.mul(f32x4.mul(p, m), z);
-  y = f32x4.sub(y, f32x4.mul(e, splat(2.12194440e-4)));
-  y = f32x4.sub(y, f32x4.mul(z, splat(0.5)));
-  y = f32x4.add(f32x4.add(m, y), f32x4.mul(e, splat(0.693359375)));
+  y = f32x4.sub(y, f32x4.mul(e, lanes(LOG, 3)));
+  y = f32x4.sub(y, f32x4.mul(z, common(Common.HALF)));
+  y = mulAdd(e, lanes(LOG, 4), f32x4.add(m, y));
   // −∞ at 0, NaN below; ∞ and NaN stay.
-  const nothing = splat(0);
+  const nothing = common(Common.ZERO);
   const outside = v128.bitselect(
-    splat(-Infinity),
-    v128.bitselect(splat(NaN), x, f32x4.lt(x, nothing)),
+    common(Common.LEAST),
+    v128.bitselect(common(Common.NAN), x, f32x4.lt(x, nothing)),
     f32x4.eq(x, nothing),
   );
-  return v128.bitselect(y, outside, v128.and(f32x4.gt(x, nothing), f32x4.lt(x, splat(Infinity))));
+  const inside = v128.and(f32x4.gt(x, nothing), f32x4.lt(x, common(Common.MOST)));
+  return v128.bitselect(y, outside, inside);
 }
 
 /** 1 / (1 + e⁻ˣ), by the exponential that cannot overflow. */
-function sigmoid4(x: v128): v128 {
+// @ts-ignore: decorator
+@inline function sigmoid4(x: v128): v128 {
   const e = exp4(f32x4.neg(f32x4.abs(x)));
-  const above = v128.bitselect(e, splat(ONE), f32x4.lt(x, splat(0)));
-  return f32x4.div(above, f32x4.add(splat(ONE), e));
+  const above = v128.bitselect(e, common(Common.ONE), f32x4.lt(x, common(Common.ZERO)));
+  return f32x4.div(above, f32x4.add(common(Common.ONE), e));
 }
 
 /** tanh x: a polynomial below 0.625 (Cephes' tanhf), 1 − 2 / (e²ˣ + 1) above. */
-function tanh4(x: v128): v128 {
+// @ts-ignore: decorator
+@inline function tanh4(x: v128): v128 {
   const size = f32x4.abs(x);
   const z = f32x4.mul(x, x);
-  let p = mulAdd(splat(-5.70498872745e-3), z, 2.06390887954e-2);
-  p = mulAdd(p, z, -5.37397155531e-2);
-  p = mulAdd(p, z, 1.33314422036e-1);
-  p = mulAdd(p, z, -3.33332819422e-1);
-  const near = f32x4.add(f32x4.mul(f32x4.mul(p, z), x), x);
+  let p = step(lanes(TANH, 1), z, TANH, 2);
+  p = step(p, z, TANH, 3);
+  p = step(p, z, TANH, 4);
+  p = step(p, z, TANH, 5);
+  const near = mulAdd(f32x4.mul(p, z), x, x);
   const e = exp4(f32x4.add(size, size));
-  const far = f32x4.sub(splat(ONE), f32x4.div(splat(2), f32x4.add(e, splat(ONE))));
-  const signed = v128.bitselect(x, far, i32x4.splat(0x80000000));
-  return v128.bitselect(near, signed, f32x4.lt(size, splat(0.625)));
+  const one = common(Common.ONE);
+  const far = f32x4.sub(one, f32x4.div(common(Common.TWO), f32x4.add(e, one)));
+  const signed = v128.bitselect(x, far, lanes(BITS, 2));
+  return v128.bitselect(near, signed, f32x4.lt(size, lanes(TANH, 0)));
 }
 
 /** log(1 + eˣ) = max(x, 0) + log(1 + e⁻|ˣ|), what rounding took from the sum in the logarithm given back. */
-function softplus4(x: v128): v128 {
+// @ts-ignore: decorator
+@inline function softplus4(x: v128): v128 {
   const e = exp4(f32x4.neg(f32x4.abs(x)));
-  const sum = f32x4.add(splat(ONE), e);
-  const lost = f32x4.div(f32x4.sub(e, f32x4.sub(sum, splat(ONE))), sum);
-  return f32x4.add(f32x4.max(x, splat(0)), f32x4.add(log4(sum), lost));
+  const one = common(Common.ONE);
+  const sum = f32x4.add(one, e);
+  const lost = f32x4.div(f32x4.sub(e, f32x4.sub(sum, one)), sum);
+  return f32x4.add(f32x4.max(x, common(Common.ZERO)), f32x4.add(log4(sum), lost));
 }
 
 // ------------------------------------------------------------------------------- instructions
@@ -118,20 +146,20 @@ const enum Op {
   if (op == Op.NEG) return f32x4.neg(x);
   if (op == Op.ABS) return f32x4.abs(x);
   if (op == Op.SIGN) {
-    return f32x4.sub(truth(f32x4.gt(x, splat(0))), truth(f32x4.lt(x, splat(0))));
+    return f32x4.sub(truth(f32x4.gt(x, common(Common.ZERO))), truth(f32x4.lt(x, common(Common.ZERO))));
   }
   if (op == Op.EXP) return exp4(x);
   if (op == Op.LOG) return log4(x);
   if (op == Op.SQRT) return f32x4.sqrt(x);
-  if (op == Op.RSQRT) return f32x4.div(splat(ONE), f32x4.sqrt(x));
-  if (op == Op.RECIPROCAL) return f32x4.div(splat(ONE), x);
+  if (op == Op.RSQRT) return f32x4.div(common(Common.ONE), f32x4.sqrt(x));
+  if (op == Op.RECIPROCAL) return f32x4.div(common(Common.ONE), x);
   if (op == Op.SQUARE) return f32x4.mul(x, x);
   if (op == Op.TANH) return tanh4(x);
   if (op == Op.SIGMOID) return sigmoid4(x);
   if (op == Op.SILU) return f32x4.mul(x, sigmoid4(x));
   if (op == Op.SOFTPLUS) return softplus4(x);
   if (op == Op.LOG_SIGMOID) return f32x4.neg(softplus4(f32x4.neg(x)));
-  if (op == Op.NOT) return truth(f32x4.eq(x, splat(0)));
+  if (op == Op.NOT) return truth(f32x4.eq(x, common(Common.ZERO)));
   if (op == Op.IS_NAN) return truth(f32x4.ne(x, x));
   if (op == Op.FLOOR) return f32x4.floor(x);
   return f32x4.trunc(x);
@@ -151,19 +179,19 @@ const enum Op {
   if (op == Op.GE) return truth(f32x4.ge(x, y));
   if (op == Op.EQ) return truth(f32x4.eq(x, y));
   if (op == Op.NE) return truth(f32x4.ne(x, y));
-  if (op == Op.AND) return truth(v128.and(f32x4.ne(x, splat(0)), f32x4.ne(y, splat(0))));
-  if (op == Op.OR) return truth(v128.or(f32x4.ne(x, splat(0)), f32x4.ne(y, splat(0))));
-  if (op == Op.TANH_BACKWARD) return f32x4.mul(x, f32x4.sub(splat(ONE), f32x4.mul(y, y)));
-  if (op == Op.SIGMOID_BACKWARD) return f32x4.mul(f32x4.mul(x, y), f32x4.sub(splat(ONE), y));
+  if (op == Op.AND) return truth(v128.and(f32x4.ne(x, common(Common.ZERO)), f32x4.ne(y, common(Common.ZERO))));
+  if (op == Op.OR) return truth(v128.or(f32x4.ne(x, common(Common.ZERO)), f32x4.ne(y, common(Common.ZERO))));
+  if (op == Op.TANH_BACKWARD) return f32x4.mul(x, f32x4.sub(common(Common.ONE), f32x4.mul(y, y)));
+  if (op == Op.SIGMOID_BACKWARD) return f32x4.mul(f32x4.mul(x, y), f32x4.sub(common(Common.ONE), y));
   const s = sigmoid4(y);
   if (op == Op.SOFTPLUS_BACKWARD) return f32x4.mul(x, s);
-  const slope = f32x4.add(splat(ONE), f32x4.mul(y, f32x4.sub(splat(ONE), s)));
+  const slope = f32x4.add(common(Common.ONE), f32x4.mul(y, f32x4.sub(common(Common.ONE), s)));
   return f32x4.mul(f32x4.mul(x, s), slope);
 }
 
 // @ts-ignore: decorator
 @inline function three(op: Op, x: v128, y: v128, z: v128): v128 {
-  if (op == Op.WHERE) return v128.bitselect(y, z, f32x4.ne(x, splat(0)));
+  if (op == Op.WHERE) return v128.bitselect(y, z, f32x4.ne(x, common(Common.ZERO)));
   if (op == Op.FMA) return f32x4.add(x, f32x4.mul(y, z));
   return f32x4.add(x, f32x4.mul(z, f32x4.sub(y, x)));
 }
@@ -342,24 +370,26 @@ function pack(b: usize, inner: usize, step: i32, column: i32, wide: i32): void {
     return;
   }
   for (; inner > 0; inner--, b += step, to += 32) {
-    v128.store(to, splat(0));
-    v128.store(to, splat(0), 16);
+    v128.store(to, common(Common.ZERO));
+    v128.store(to, common(Common.ZERO), 16);
     let from = b;
     for (let j = 0; j < wide; j++, from += column) store<f32>(to + (j << 2), at(from));
   }
 }
 
-/** Leave one row of a tile: eight numbers, of which `wide` are wanted. */
-function leave(x: v128, y: v128, out: usize, outColumn: i32, add: usize, addColumn: i32, adds: bool, wide: i32): void {
-  if (wide == 8 && outColumn == 4 && (!adds || addColumn == 4)) {
-    if (adds) {
-      x = f32x4.add(x, v128.load(add));
-      y = f32x4.add(y, v128.load(add, 16));
-    }
-    v128.store(out, x);
-    v128.store(out, y, 16);
-    return;
+/** Leave one row of a tile where its eight numbers lie side by side. */
+// @ts-ignore: decorator
+@inline function leaveWhole(x: v128, y: v128, out: usize, add: usize, adds: bool): void {
+  if (adds) {
+    x = f32x4.add(x, v128.load(add));
+    y = f32x4.add(y, v128.load(add, 16));
   }
+  v128.store(out, x);
+  v128.store(out, y, 16);
+}
+
+/** Leave `wide` of a row's eight numbers, wherever they lie. */
+function leavePart(x: v128, y: v128, out: usize, outColumn: i32, add: usize, addColumn: i32, adds: bool, wide: i32): void {
   v128.store(spare, x);
   v128.store(spare, y, 16);
   for (let j = 0; j < wide; j++, out += outColumn, add += addColumn) {
@@ -382,9 +412,10 @@ export function matmul(
   const adds = add >= 0;
   a <<= 2; aRow <<= 2; aStep <<= 2; b <<= 2; bStep <<= 2; bColumn <<= 2;
   out <<= 2; outRow <<= 2; outColumn <<= 2; add <<= 2; addRow <<= 2; addColumn <<= 2;
-  const scales = splat(scale);
+  const scales = f32x4.splat(scale);
   for (let j = 0; j < columns; j += 8) {
     const wide = min(8, columns - j);
+    const whole = wide == 8 && outColumn == 4 && (!adds || addColumn == 4);
     pack(b + j * bColumn, inner, bStep, bColumn, wide);
     for (let i = 0; i < rows; i += 4) {
       const last = rows - 1 - i;
@@ -393,8 +424,8 @@ export function matmul(
       let a1 = a0 + min(1, last) * aRow;
       let a2 = a0 + min(2, last) * aRow;
       let a3 = a0 + min(3, last) * aRow;
-      let x0 = splat(0), x1 = splat(0), x2 = splat(0), x3 = splat(0);
-      let y0 = splat(0), y1 = splat(0), y2 = splat(0), y3 = splat(0);
+      let x0 = common(Common.ZERO), x1 = common(Common.ZERO), x2 = common(Common.ZERO), x3 = common(Common.ZERO);
+      let y0 = common(Common.ZERO), y1 = common(Common.ZERO), y2 = common(Common.ZERO), y3 = common(Common.ZERO);
       let p = panel;
       for (const end = p + (inner << 5); p < end; p += 32) {
         const left = v128.load(p);
@@ -415,16 +446,24 @@ export function matmul(
       }
       let to = out + i * outRow + j * outColumn;
       let more = add + i * addRow + j * addColumn;
-      leave(f32x4.mul(x0, scales), f32x4.mul(y0, scales), to, outColumn, more, addColumn, adds, wide);
+      x0 = f32x4.mul(x0, scales); y0 = f32x4.mul(y0, scales);
+      x1 = f32x4.mul(x1, scales); y1 = f32x4.mul(y1, scales);
+      x2 = f32x4.mul(x2, scales); y2 = f32x4.mul(y2, scales);
+      x3 = f32x4.mul(x3, scales); y3 = f32x4.mul(y3, scales);
+      if (whole && last >= 3) {
+        leaveWhole(x0, y0, to, more, adds);
+        leaveWhole(x1, y1, to + outRow, more + addRow, adds);
+        leaveWhole(x2, y2, to + 2 * outRow, more + 2 * addRow, adds);
+        leaveWhole(x3, y3, to + 3 * outRow, more + 3 * addRow, adds);
+        continue;
+      }
+      leavePart(x0, y0, to, outColumn, more, addColumn, adds, wide);
       if (last < 1) continue;
-      to += outRow; more += addRow;
-      leave(f32x4.mul(x1, scales), f32x4.mul(y1, scales), to, outColumn, more, addColumn, adds, wide);
+      leavePart(x1, y1, to += outRow, outColumn, more += addRow, addColumn, adds, wide);
       if (last < 2) continue;
-      to += outRow; more += addRow;
-      leave(f32x4.mul(x2, scales), f32x4.mul(y2, scales), to, outColumn, more, addColumn, adds, wide);
+      leavePart(x2, y2, to += outRow, outColumn, more += addRow, addColumn, adds, wide);
       if (last < 3) continue;
-      to += outRow; more += addRow;
-      leave(f32x4.mul(x3, scales), f32x4.mul(y3, scales), to, outColumn, more, addColumn, adds, wide);
+      leavePart(x3, y3, to += outRow, outColumn, more += addRow, addColumn, adds, wide);
     }
   }
 }
