@@ -51,13 +51,13 @@ export class Engine {
 
   /** Memory for `size` numbers, and the block operations over it. */
   makeMemory(size) {
-    return (this.module && fastBlocks(this.module, size)) ?? plainMemory(size);
+    return this.module ? fastBlocks(this.module, size) : plainMemory(size);
   }
 }
 
 function plainMemory(size) {
   const memory = new Float32Array(size);
-  return { memory, blocks: plainBlocks(memory) };
+  return { memory, start: 0, blocks: plainBlocks(memory) };
 }
 
 /** A recorded flow's forward pass, inverse, log-density or descent, for any number of points. */

@@ -42,14 +42,15 @@ export class Pass {
    * @param {number} settings.n the number of points, ≥ 1.
    * @param {Parameters} settings.parameters whose values are played; at least the program's.
    * @param {number} settings.seed of the noise.
-   * @param {function(number): {memory: Float32Array, blocks: object}} makeMemory for so many numbers.
+   * @param {function(number): {memory: Float32Array, start: number, blocks: object}} makeMemory for so many numbers.
    * @throws {ProgramError} a view does not lie in its buffer, or parameters are missing.
    */
   constructor(header, block, { n, parameters, seed = 0 }, makeMemory) {
     const program = resolve(header, n);
-    const { places, size } = place(header, program);
-    const scratch = size;
-    const { memory, blocks } = makeMemory(size + scratchSize(program));
+    const { places: offsets, size } = place(header, program);
+    const { memory, start, blocks } = makeMemory(size + scratchSize(program));
+    const places = offsets.map((offset) => start + offset);
+    const scratch = start + size;
     this.n = n;
     this.parameters = parameters;
     this.memory = memory;

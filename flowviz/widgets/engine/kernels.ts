@@ -1,0 +1,469 @@
+// The block operations in WebAssembly SIMD: the source of the bytes in wasm.js (AssemblyScript).
+//
+// The page's memory is imported and nothing else. Addresses are counted in numbers (float32), as in
+// blocks.js, whose operations these are. An instruction works on whole vectors of four: up to three
+// numbers beyond `count` are read and written, for which the caller keeps room.
+//
+// Build: node tests/js/build_kernels.js
+
+const LANES: usize = 16; // bytes in a vector
+
+// ---------------------------------------------------------------------------------- functions
+
+// Numbers that functions are made of lie at the beginning of the memory, since loading one into all
+// lanes is quicker than making it: a vector that is written in the code is put together anew each
+// time by today's compilers.
+const COMMON = memory.data<f32>([0, 1, 2, 0.5, -Infinity, Infinity, NaN]);
+const enum Common { ZERO, ONE, TWO, HALF, LEAST, MOST, NAN }
+const EXP = memory.data<f32>([
+  89, -104, 1.44269504, 0.693359375, 2.12194440e-4,
+  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+]);
+const LOG = memory.data<f32>([
+  1.17549435e-38, 8388608, 23, 2.12194440e-4, 0.693359375,
+  7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+  -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+]);
+const TANH = memory.data<f32>([
+  0.625, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
+]);
+const BITS = memory.data<i32>([127, 0x3f3504f3, 0x80000000]);
+
+// @ts-ignore: decorator
+@inline function lanes(table: usize, i: usize): v128 { return v128.load32_splat(table + (i << 2)); }
+// @ts-ignore: decorator
+@inline function common(i: Common): v128 { return lanes(COMMON, i); }
+// @ts-ignore: decorator
+@inline function mulAdd(a: v128, b: v128, c: v128): v128 { return f32x4.add(f32x4.mul(a, b), c); }
+/** One step of Horner's rule, with the table's coefficient i. */
+// @ts-ignore: decorator
+@inline function step(p: v128, x: v128, table: usize, i: usize): v128 { return mulAdd(p, x, lanes(table, i)); }
+/** 1 where the mask is set, else 0. */
+// @ts-ignore: decorator
+@inline function truth(mask: v128): v128 { return v128.and(mask, common(Common.ONE)); }
+
+/** 2ⁱ for −126 ≤ i ≤ 127. */
+// @ts-ignore: decorator
+@inline function powerOf2(i: v128): v128 { return i32x4.shl(i32x4.add(i, lanes(BITS, 0)), 23); }
+
+/** eˣ: x = n log 2 + r, a polynomial in r (Cephes' expf), and 2ⁿ in two halves, that of subnormals too. */
+// @ts-ignore: decorator
+@inline function exp4(x: v128): v128 {
+  // In this order they keep NaN.
+  x = f32x4.pmax(f32x4.pmin(x, lanes(EXP, 0)), lanes(EXP, 1));
+  const n = f32x4.nearest(f32x4.mul(x, lanes(EXP, 2)));
+  let r = f32x4.sub(x, f32x4.mul(n, lanes(EXP, 3)));
+  r = mulAdd(n, lanes(EXP, 4), r);
+  let p = step(lanes(EXP, 5), r, EXP, 6);
+  p = step(p, r, EXP, 7);
+  p = step(p, r, EXP, 8);
+  p = step(p, r, EXP, 9);
+  p = step(p, r, EXP, 10);
+  const y = f32x4.add(mulAdd(p, f32x4.mul(r, r), r), common(Common.ONE));
+  const whole = i32x4.trunc_sat_f32x4_s(n);
+  const half = i32x4.shr_s(whole, 1);
+  return f32x4.mul(f32x4.mul(y, powerOf2(half)), powerOf2(i32x4.sub(whole, half)));
+}
+
+/** log x: x = 2ᵉ m with √½ ≤ m < √2, a polynomial in m − 1 (Cephes' logf). */
+function log4(x: v128): v128 {
+  const tiny = f32x4.lt(x, lanes(LOG, 0));
+  const normal = v128.bitselect(f32x4.mul(x, lanes(LOG, 1)), x, tiny);
+  const shifted = i32x4.shr_s(i32x4.sub(normal, lanes(BITS, 1)), 23);
+  const m = f32x4.sub(i32x4.sub(normal, i32x4.shl(shifted, 23)), common(Common.ONE));
+  const e = f32x4.sub(f32x4.convert_i32x4_s(shifted), v128.and(tiny, lanes(LOG, 2)));
+  const z = f32x4.mul(m, m);
+  let p = step(lanes(LOG, 5), m, LOG, 6);
+  p = step(p, m, LOG, 7);
+  p = step(p, m, LOG, 8);
+  p = step(p, m, LOG, 9);
+  p = step(p, m, LOG, 10);
+  p = step(p, m, LOG, 11);
+  p = step(p, m, LOG, 12);
+  p = step(p, m, LOG, 13);
+  let y = f32x4.mul(f32x4.mul(p, m), z);
+  y = f32x4.sub(y, f32x4.mul(e, lanes(LOG, 3)));
+  y = f32x4.sub(y, f32x4.mul(z, common(Common.HALF)));
+  y = mulAdd(e, lanes(LOG, 4), f32x4.add(m, y));
+  // −∞ at 0, NaN below; ∞ and NaN stay.
+  const nothing = common(Common.ZERO);
+  const outside = v128.bitselect(
+    common(Common.LEAST),
+    v128.bitselect(common(Common.NAN), x, f32x4.lt(x, nothing)),
+    f32x4.eq(x, nothing),
+  );
+  const inside = v128.and(f32x4.gt(x, nothing), f32x4.lt(x, common(Common.MOST)));
+  return v128.bitselect(y, outside, inside);
+}
+
+/** 1 / (1 + e⁻ˣ), by the exponential that cannot overflow. */
+// @ts-ignore: decorator
+@inline function sigmoid4(x: v128): v128 {
+  const e = exp4(f32x4.neg(f32x4.abs(x)));
+  const above = v128.bitselect(e, common(Common.ONE), f32x4.lt(x, common(Common.ZERO)));
+  return f32x4.div(above, f32x4.add(common(Common.ONE), e));
+}
+
+/** tanh x: a polynomial below 0.625 (Cephes' tanhf), 1 − 2 / (e²ˣ + 1) above. */
+// @ts-ignore: decorator
+@inline function tanh4(x: v128): v128 {
+  const size = f32x4.abs(x);
+  const z = f32x4.mul(x, x);
+  let p = step(lanes(TANH, 1), z, TANH, 2);
+  p = step(p, z, TANH, 3);
+  p = step(p, z, TANH, 4);
+  p = step(p, z, TANH, 5);
+  const near = mulAdd(f32x4.mul(p, z), x, x);
+  const e = exp4(f32x4.add(size, size));
+  const one = common(Common.ONE);
+  const far = f32x4.sub(one, f32x4.div(common(Common.TWO), f32x4.add(e, one)));
+  const signed = v128.bitselect(x, far, lanes(BITS, 2));
+  return v128.bitselect(near, signed, f32x4.lt(size, lanes(TANH, 0)));
+}
+
+/** log(1 + eˣ) = max(x, 0) + log(1 + e⁻|ˣ|), what rounding took from the sum in the logarithm given back. */
+// @ts-ignore: decorator
+@inline function softplus4(x: v128): v128 {
+  const e = exp4(f32x4.neg(f32x4.abs(x)));
+  const one = common(Common.ONE);
+  const sum = f32x4.add(one, e);
+  const lost = f32x4.div(f32x4.sub(e, f32x4.sub(sum, one)), sum);
+  return f32x4.add(f32x4.max(x, common(Common.ZERO)), f32x4.add(log4(sum), lost));
+}
+
+// ------------------------------------------------------------------------------- instructions
+
+const enum Op {
+  NEG, ABS, SIGN, EXP, LOG, SQRT, RSQRT, RECIPROCAL, SQUARE, TANH, SIGMOID, SILU, SOFTPLUS,
+  LOG_SIGMOID, NOT, IS_NAN, FLOOR, TRUNC,
+  ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM, LT, LE, GT, GE, EQ, NE, AND, OR,
+  TANH_BACKWARD, SIGMOID_BACKWARD, SILU_BACKWARD, SOFTPLUS_BACKWARD,
+  WHERE, FMA, LERP,
+}
+
+// @ts-ignore: decorator
+@inline function one(op: Op, x: v128): v128 {
+  if (op == Op.NEG) return f32x4.neg(x);
+  if (op == Op.ABS) return f32x4.abs(x);
+  if (op == Op.SIGN) {
+    return f32x4.sub(truth(f32x4.gt(x, common(Common.ZERO))), truth(f32x4.lt(x, common(Common.ZERO))));
+  }
+  if (op == Op.EXP) return exp4(x);
+  if (op == Op.LOG) return log4(x);
+  if (op == Op.SQRT) return f32x4.sqrt(x);
+  if (op == Op.RSQRT) return f32x4.div(common(Common.ONE), f32x4.sqrt(x));
+  if (op == Op.RECIPROCAL) return f32x4.div(common(Common.ONE), x);
+  if (op == Op.SQUARE) return f32x4.mul(x, x);
+  if (op == Op.TANH) return tanh4(x);
+  if (op == Op.SIGMOID) return sigmoid4(x);
+  if (op == Op.SILU) return f32x4.mul(x, sigmoid4(x));
+  if (op == Op.SOFTPLUS) return softplus4(x);
+  if (op == Op.LOG_SIGMOID) return f32x4.neg(softplus4(f32x4.neg(x)));
+  if (op == Op.NOT) return truth(f32x4.eq(x, common(Common.ZERO)));
+  if (op == Op.IS_NAN) return truth(f32x4.ne(x, x));
+  if (op == Op.FLOOR) return f32x4.floor(x);
+  return f32x4.trunc(x);
+}
+
+// @ts-ignore: decorator
+@inline function two(op: Op, x: v128, y: v128): v128 {
+  if (op == Op.ADD) return f32x4.add(x, y);
+  if (op == Op.SUB) return f32x4.sub(x, y);
+  if (op == Op.MUL) return f32x4.mul(x, y);
+  if (op == Op.DIV) return f32x4.div(x, y);
+  if (op == Op.MINIMUM) return f32x4.min(x, y);
+  if (op == Op.MAXIMUM) return f32x4.max(x, y);
+  if (op == Op.LT) return truth(f32x4.lt(x, y));
+  if (op == Op.LE) return truth(f32x4.le(x, y));
+  if (op == Op.GT) return truth(f32x4.gt(x, y));
+  if (op == Op.GE) return truth(f32x4.ge(x, y));
+  if (op == Op.EQ) return truth(f32x4.eq(x, y));
+  if (op == Op.NE) return truth(f32x4.ne(x, y));
+  if (op == Op.AND) return truth(v128.and(f32x4.ne(x, common(Common.ZERO)), f32x4.ne(y, common(Common.ZERO))));
+  if (op == Op.OR) return truth(v128.or(f32x4.ne(x, common(Common.ZERO)), f32x4.ne(y, common(Common.ZERO))));
+  if (op == Op.TANH_BACKWARD) return f32x4.mul(x, f32x4.sub(common(Common.ONE), f32x4.mul(y, y)));
+  if (op == Op.SIGMOID_BACKWARD) return f32x4.mul(f32x4.mul(x, y), f32x4.sub(common(Common.ONE), y));
+  const s = sigmoid4(y);
+  if (op == Op.SOFTPLUS_BACKWARD) return f32x4.mul(x, s);
+  const slope = f32x4.add(common(Common.ONE), f32x4.mul(y, f32x4.sub(common(Common.ONE), s)));
+  return f32x4.mul(f32x4.mul(x, s), slope);
+}
+
+// @ts-ignore: decorator
+@inline function three(op: Op, x: v128, y: v128, z: v128): v128 {
+  if (op == Op.WHERE) return v128.bitselect(y, z, f32x4.ne(x, common(Common.ZERO)));
+  if (op == Op.FMA) return f32x4.add(x, f32x4.mul(y, z));
+  return f32x4.add(x, f32x4.mul(z, f32x4.sub(y, x)));
+}
+
+// @ts-ignore: decorator
+@inline function play1(op: Op, out: usize, a: usize, count: usize): void {
+  const end = (out + count) << 2;
+  for (out <<= 2, a <<= 2; out < end; out += LANES, a += LANES) v128.store(out, one(op, v128.load(a)));
+}
+// @ts-ignore: decorator
+@inline function play2(op: Op, out: usize, a: usize, b: usize, count: usize): void {
+  const end = (out + count) << 2;
+  for (out <<= 2, a <<= 2, b <<= 2; out < end; out += LANES, a += LANES, b += LANES) {
+    v128.store(out, two(op, v128.load(a), v128.load(b)));
+  }
+}
+// @ts-ignore: decorator
+@inline function play3(op: Op, out: usize, a: usize, b: usize, c: usize, count: usize): void {
+  const end = (out + count) << 2;
+  for (out <<= 2, a <<= 2, b <<= 2, c <<= 2; out < end; out += LANES, a += LANES, b += LANES, c += LANES) {
+    v128.store(out, three(op, v128.load(a), v128.load(b), v128.load(c)));
+  }
+}
+
+// An instruction's name is that of the format.
+
+export function neg(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.NEG, out, a, count); }
+export function abs(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.ABS, out, a, count); }
+export function sign(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SIGN, out, a, count); }
+export function exp(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.EXP, out, a, count); }
+export function log(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.LOG, out, a, count); }
+export function sqrt(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SQRT, out, a, count); }
+export function rsqrt(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.RSQRT, out, a, count); }
+export function reciprocal(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.RECIPROCAL, out, a, count); }
+export function square(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SQUARE, out, a, count); }
+export function tanh(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.TANH, out, a, count); }
+export function sigmoid(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SIGMOID, out, a, count); }
+export function silu(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SILU, out, a, count); }
+export function softplus(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SOFTPLUS, out, a, count); }
+export function log_sigmoid(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.LOG_SIGMOID, out, a, count); }
+export function not(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.NOT, out, a, count); }
+export function is_nan(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.IS_NAN, out, a, count); }
+export function floor(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.FLOOR, out, a, count); }
+export function trunc(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.TRUNC, out, a, count); }
+export function add(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.ADD, out, a, b, count); }
+export function sub(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.SUB, out, a, b, count); }
+export function mul(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.MUL, out, a, b, count); }
+export function div(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.DIV, out, a, b, count); }
+export function minimum(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.MINIMUM, out, a, b, count); }
+export function maximum(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.MAXIMUM, out, a, b, count); }
+export function lt(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.LT, out, a, b, count); }
+export function le(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.LE, out, a, b, count); }
+export function gt(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.GT, out, a, b, count); }
+export function ge(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.GE, out, a, b, count); }
+export function eq(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.EQ, out, a, b, count); }
+export function ne(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.NE, out, a, b, count); }
+export function and(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.AND, out, a, b, count); }
+export function or(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.OR, out, a, b, count); }
+export function tanh_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.TANH_BACKWARD, out, a, b, count); }
+export function sigmoid_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.SIGMOID_BACKWARD, out, a, b, count); }
+export function silu_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.SILU_BACKWARD, out, a, b, count); }
+export function softplus_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.SOFTPLUS_BACKWARD, out, a, b, count); }
+export function where(out: usize, a: usize, b: usize, c: usize, count: usize): void { play3(Op.WHERE, out, a, b, c, count); }
+export function fma(out: usize, a: usize, b: usize, c: usize, count: usize): void { play3(Op.FMA, out, a, b, c, count); }
+export function lerp(out: usize, a: usize, b: usize, c: usize, count: usize): void { play3(Op.LERP, out, a, b, c, count); }
+
+// ------------------------------------------------------------------------- loading and storing
+
+// @ts-ignore: decorator
+@inline function at(address: usize): f32 { return load<f32>(address); }
+
+/** From elements in rows and columns, `row` and `column` apart, to a block: one after the other. */
+export function gather(out: usize, from: usize, rows: usize, columns: usize, row: i32, column: i32): void {
+  out <<= 2; from <<= 2; row <<= 2; column <<= 2;
+  for (; rows > 0; rows--, from += row) {
+    let here = from;
+    let left = columns;
+    if (column == 4) {
+      for (; left >= 4; left -= 4, out += LANES, here += LANES) v128.store(out, v128.load(here));
+    } else if (column == 0) {
+      const all = v128.load32_splat(here);
+      for (; left >= 4; left -= 4, out += LANES) v128.store(out, all);
+    }
+    for (; left > 0; left--, out += 4, here += column) store<f32>(out, at(here));
+  }
+}
+
+/** From a block to elements in rows and columns, `row` and `column` apart. */
+export function spread(to: usize, from: usize, rows: usize, columns: usize, row: i32, column: i32): void {
+  to <<= 2; from <<= 2; row <<= 2; column <<= 2;
+  for (; rows > 0; rows--, to += row) {
+    let here = to;
+    let left = columns;
+    if (column == 4) {
+      for (; left >= 4; left -= 4, here += LANES, from += LANES) v128.store(here, v128.load(from));
+    }
+    for (; left > 0; left--, here += column, from += 4) store<f32>(here, at(from));
+  }
+}
+
+// -------------------------------------------------------------------------------------- sums
+
+// @ts-ignore: decorator
+@inline function lower(x: v128): v128 { return f64x2.promote_low_f32x4(x); }
+// @ts-ignore: decorator
+@inline function upper(x: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 2, 3));
+}
+
+/** Four sums next to one another, over `inner` rows `step` bytes apart. */
+// @ts-ignore: decorator
+@inline function columns4(from: usize, inner: usize, step: i32): v128 {
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  for (; inner > 0; inner--, from += step) {
+    const x = v128.load(from);
+    low = f64x2.add(low, lower(x));
+    high = f64x2.add(high, upper(x));
+  }
+  return v128.shuffle<i32>(
+    f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 1, 4, 5,
+  );
+}
+
+/** One sum of `inner` numbers `step` bytes apart. */
+// @ts-ignore: decorator
+@inline function total(from: usize, inner: usize, step: i32): f64 {
+  let sum: f64 = 0;
+  if (step == 4 && inner >= 4) {
+    let low = f64x2.splat(0);
+    let high = f64x2.splat(0);
+    for (; inner >= 4; inner -= 4, from += LANES) {
+      const x = v128.load(from);
+      low = f64x2.add(low, lower(x));
+      high = f64x2.add(high, upper(x));
+    }
+    low = f64x2.add(low, high);
+    sum = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
+  }
+  for (; inner > 0; inner--, from += step) sum += <f64>at(from);
+  return sum;
+}
+
+/**
+ * Sums of `inner` elements each, `step` apart: `count` of them, that begin `row` apart and are left
+ * `column` apart. In double, rounded at the end.
+ */
+export function sum(out: usize, from: usize, count: usize, column: i32, row: i32, inner: usize, step: i32): void {
+  out <<= 2; from <<= 2; column <<= 2; row <<= 2; step <<= 2;
+  if (row == 4 && column == 4) {
+    for (; count >= 4; count -= 4, out += LANES, from += LANES) v128.store(out, columns4(from, inner, step));
+  }
+  for (; count > 0; count--, out += column, from += row) store<f32>(out, <f32>total(from, inner, step));
+}
+
+// ------------------------------------------------------------------------- products of matrices
+
+/** The panel: eight columns of b, packed, then one row of a tile. */
+let panel: usize = 0;
+let spare: usize = 0;
+
+/** Say where there is room for `deep` · 8 + 8 numbers. */
+export function prepare(at: usize, deep: usize): void {
+  panel = at << 2;
+  spare = panel + (deep << 5);
+}
+
+/** Pack `wide` columns of b, eight in a row; what is missing of the eight is 0. */
+function pack(b: usize, inner: usize, step: i32, column: i32, wide: i32): void {
+  let to = panel;
+  if (wide == 8 && column == 4) {
+    for (; inner > 0; inner--, b += step, to += 32) {
+      v128.store(to, v128.load(b));
+      v128.store(to, v128.load(b, 16), 16);
+    }
+    return;
+  }
+  for (; inner > 0; inner--, b += step, to += 32) {
+    v128.store(to, common(Common.ZERO));
+    v128.store(to, common(Common.ZERO), 16);
+    let from = b;
+    for (let j = 0; j < wide; j++, from += column) store<f32>(to + (j << 2), at(from));
+  }
+}
+
+/** Leave one row of a tile where its eight numbers lie side by side. */
+// @ts-ignore: decorator
+@inline function leaveWhole(x: v128, y: v128, out: usize, add: usize, adds: bool): void {
+  if (adds) {
+    x = f32x4.add(x, v128.load(add));
+    y = f32x4.add(y, v128.load(add, 16));
+  }
+  v128.store(out, x);
+  v128.store(out, y, 16);
+}
+
+/** Leave `wide` of a row's eight numbers, wherever they lie. */
+function leavePart(x: v128, y: v128, out: usize, outColumn: i32, add: usize, addColumn: i32, adds: bool, wide: i32): void {
+  v128.store(spare, x);
+  v128.store(spare, y, 16);
+  for (let j = 0; j < wide; j++, out += outColumn, add += addColumn) {
+    const value = at(spare + (j << 2));
+    store<f32>(out, adds ? at(add) + value : value);
+  }
+}
+
+/**
+ * out = add + scale · a b, of [rows, inner] and [inner, columns], inner ≤ the panel's depth; each
+ * with the strides of its two dimensions, and `add` < 0 for none.
+ *
+ * Tiles of 4 × 8 are summed in registers: each number of a is used eight times, each of b four.
+ */
+export function matmul(
+  rows: i32, inner: i32, columns: i32, a: usize, aRow: i32, aStep: i32, b: usize, bStep: i32,
+  bColumn: i32, out: usize, outRow: i32, outColumn: i32, add: i32, addRow: i32, addColumn: i32,
+  scale: f32,
+): void {
+  const adds = add >= 0;
+  a <<= 2; aRow <<= 2; aStep <<= 2; b <<= 2; bStep <<= 2; bColumn <<= 2;
+  out <<= 2; outRow <<= 2; outColumn <<= 2; add <<= 2; addRow <<= 2; addColumn <<= 2;
+  const scales = f32x4.splat(scale);
+  for (let j = 0; j < columns; j += 8) {
+    const wide = min(8, columns - j);
+    const whole = wide == 8 && outColumn == 4 && (!adds || addColumn == 4);
+    pack(b + j * bColumn, inner, bStep, bColumn, wide);
+    for (let i = 0; i < rows; i += 4) {
+      const last = rows - 1 - i;
+      let a0 = a + i * aRow;
+      // Rows that are not there repeat the last.
+      let a1 = a0 + min(1, last) * aRow;
+      let a2 = a0 + min(2, last) * aRow;
+      let a3 = a0 + min(3, last) * aRow;
+      let x0 = common(Common.ZERO), x1 = common(Common.ZERO), x2 = common(Common.ZERO), x3 = common(Common.ZERO);
+      let y0 = common(Common.ZERO), y1 = common(Common.ZERO), y2 = common(Common.ZERO), y3 = common(Common.ZERO);
+      let p = panel;
+      for (const end = p + (inner << 5); p < end; p += 32) {
+        const left = v128.load(p);
+        const right = v128.load(p, 16);
+        let s = v128.load32_splat(a0);
+        x0 = f32x4.add(x0, f32x4.mul(s, left));
+        y0 = f32x4.add(y0, f32x4.mul(s, right));
+        s = v128.load32_splat(a1);
+        x1 = f32x4.add(x1, f32x4.mul(s, left));
+        y1 = f32x4.add(y1, f32x4.mul(s, right));
+        s = v128.load32_splat(a2);
+        x2 = f32x4.add(x2, f32x4.mul(s, left));
+        y2 = f32x4.add(y2, f32x4.mul(s, right));
+        s = v128.load32_splat(a3);
+        x3 = f32x4.add(x3, f32x4.mul(s, left));
+        y3 = f32x4.add(y3, f32x4.mul(s, right));
+        a0 += aStep; a1 += aStep; a2 += aStep; a3 += aStep;
+      }
+      let to = out + i * outRow + j * outColumn;
+      let more = add + i * addRow + j * addColumn;
+      x0 = f32x4.mul(x0, scales); y0 = f32x4.mul(y0, scales);
+      x1 = f32x4.mul(x1, scales); y1 = f32x4.mul(y1, scales);
+      x2 = f32x4.mul(x2, scales); y2 = f32x4.mul(y2, scales);
+      x3 = f32x4.mul(x3, scales); y3 = f32x4.mul(y3, scales);
+      if (whole && last >= 3) {
+        leaveWhole(x0, y0, to, more, adds);
+        leaveWhole(x1, y1, to + outRow, more + addRow, adds);
+        leaveWhole(x2, y2, to + 2 * outRow, more + 2 * addRow, adds);
+        leaveWhole(x3, y3, to + 3 * outRow, more + 3 * addRow, adds);
+        continue;
+      }
+      leavePart(x0, y0, to, outColumn, more, addColumn, adds, wide);
+      if (last < 1) continue;
+      leavePart(x1, y1, to += outRow, outColumn, more += addRow, addColumn, adds, wide);
+      if (last < 2) continue;
+      leavePart(x2, y2, to += outRow, outColumn, more += addRow, addColumn, adds, wide);
+      if (last < 3) continue;
+      leavePart(x3, y3, to += outRow, outColumn, more += addRow, addColumn, adds, wide);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// Compiles flowviz/widgets/engine/kernels.ts into the bytes that wasm.js holds.
+//
+// node tests/js/build_kernels.js           writes wasm.js (needs npx, and a network the first time)
+// node tests/js/build_kernels.js --check   exits with 1 where wasm.js is of another source, with 2
+//                                          where the compiler cannot be had
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const COMPILER = "assemblyscript@0.28.20";
+const OPTIONS = [
+  "-O3", "--converge", "--noAssert", "--runtime", "stub", "--importMemory", "--memoryBase", "0", "--enable", "simd",
+];
+const ENGINE = fileURLToPath(new URL("../../flowviz/widgets/engine/", import.meta.url));
+
+function compile() {
+  const folder = mkdtempSync(join(tmpdir(), "kernels-"));
+  const file = join(folder, "kernels.wasm");
+  try {
+    const done = spawnSync(
+      "npx",
+      ["--yes", `--package=${COMPILER}`, "asc", join(ENGINE, "kernels.ts"), ...OPTIONS, "-o", file],
+      { encoding: "utf8" },
+    );
+    if (done.status !== 0) return { error: done.error?.message ?? done.stderr + done.stdout };
+    return { bytes: readFileSync(file) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const text = (bytes) => [
+  `// Made of kernels.ts by build_kernels.js (${COMPILER}).`,
+  "",
+  "/** The WebAssembly module of the block operations, in base64. */",
+  `export const BYTES = "${bytes.toString("base64")}";`,
+  "",
+].join("\n");
+
+const { bytes, error } = compile();
+if (error) {
+  console.error(error);
+  process.exit(2);
+}
+const target = join(ENGINE, "wasm.js");
+if (!process.argv.includes("--check")) writeFileSync(target, text(bytes));
+else if (readFileSync(target, "utf8") !== text(bytes)) {
+  console.error("wasm.js is not what kernels.ts compiles to: run node tests/js/build_kernels.js");
+  process.exit(1);
+}
