@@ -2,8 +2,8 @@
 
 import { copy } from "./clipboard.js";
 import { followClasses } from "./classes.js";
-import { download, savePage, savePng } from "./stage/export.js";
-import { barsOf, find } from "./stage/registry.js";
+import { download, savePng } from "./stage/export.js";
+import { find } from "./stage/registry.js";
 
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
@@ -34,13 +34,6 @@ async function fill(el) {
   } catch {
     // Refused, in a frame say: it takes as much of the notebook as it can.
   }
-}
-
-/** What a saved page says in the place of a training scrubber that it has not; "" where it has one. */
-function untrained(views, el) {
-  const trains = el.closest(".fv-panel")?.querySelector(".fv-run-training:not([hidden])");
-  if (!trains || views.some((view) => view.film.length > 0)) return "";
-  return "No training is recorded in this page: train before saving it, and it goes back through it.";
 }
 
 export default {
@@ -101,14 +94,9 @@ export default {
     const link = () => linkOf(model.get("query"), el);
     const entries = [
       ["Picture (PNG)", () => savePng(views(), model.get("file"))],
-      ["Page that plays by itself (HTML)", () => {
-        const shown = views();
-        savePage(shown, model.get("title"), model.get("file"), {
-          titles: shown.map((view) => view.model.get("title")),
-          voices: model.get("voices"),
-          said: { summary: model.get("summary"), words: model.get("words"), untrained: untrained(shown, el) },
-          bars: find(barsOf(shown[0].get("clock")))?.content,
-        });
+      ["Page of its own (HTML)", () => {
+        note.textContent = "Preparing the page …";
+        model.send({ kind: "page" });
       }],
       [link() ? "Copy link, without the token" : "Copy link", async () => {
         await copy(link() ?? `flowviz.dashboard.Dashboard(${JSON.stringify(model.get("query"))})`);
@@ -227,9 +215,11 @@ export default {
     black.addEventListener("click", () => { black.hidden = true; });
     ends.push(() => document.removeEventListener("keydown", key));
 
-    const data = (message) => {
-      if (message?.kind !== "data") return;
-      download(new Blob([message.text], { type: "application/json" }), `${model.get("file")}.json`);
+    const saved = (message) => {
+      const [type, ending] = { data: ["application/json", "json"], page: ["text/html", "html"] }[message?.kind] ?? [];
+      if (!type) return;
+      note.textContent = "";
+      download(new Blob([message.text], { type }), `${model.get("file")}.${ending}`);
     };
     const head = element("div", "fv-head");
     head.append(title, presets, choice, invitation, tools);
@@ -237,7 +227,7 @@ export default {
     const listeners = [
       ["change:presets", drawPresets],
       ["change:preset", markPreset],
-      ["msg:custom", data],
+      ["msg:custom", saved],
       ["change:title change:summary change:words change:invitation change:presenting", draw],
     ];
     for (const [name, listener] of listeners) {
