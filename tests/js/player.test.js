@@ -202,3 +202,23 @@ test("members of a clock share position and moment; who has no states shrinks no
   clock.leave(stage);
   assert.ok(clockFor("shared") !== clock);
 });
+
+test("what a drag changes while it plays is told once, with the page's next frame", () => {
+  const frames = [];
+  globalThis.requestAnimationFrame = (next) => frames.push(next);
+  const clock = clockFor("");
+  const told = [];
+  clock.join((player) => told.push(player.moment), 3, 9);
+  clock.act((p) => p.play());
+  assert.deepEqual(told.splice(0), [-1]);
+  for (const moment of [3, 4, 5]) clock.act((p) => p.seekMoment(moment), false);
+  assert.deepEqual(told, []);
+  frames.shift()(clock.before); // no time has passed: nothing but the drag moved
+  assert.deepEqual(told.splice(0), [5]);
+  clock.act((p) => p.seekMoment(6));
+  assert.deepEqual(told.splice(0), [6], "the end of the drag at once");
+  clock.act((p) => p.pause(), false);
+  clock.act((p) => p.seekMoment(7), false);
+  assert.deepEqual(told, [6, 7], "and at rest, each");
+  delete globalThis.requestAnimationFrame;
+});

@@ -79,7 +79,7 @@ test("a triangle's area is its number of pixels, nearly", () => {
 test("nothing is written outside, nor for what is not finite", () => {
   const { surface, untouched } = guarded(20, 10);
   const far = [-1e9, -50, -1, 0, 3.5, 9.9, 10, 25, 1e9];
-  const stamp = dotStamp(3, 1);
+  const stamp = dotStamp(3, 1, 20);
   for (const x of far) {
     for (const y of far) {
       surface.triangle(x, y, y, x, 30, 5, RED);
@@ -110,7 +110,7 @@ test("blending: none, half, all", () => {
 test("a dot in the middle of a pixel covers it and, less, its neighbours", () => {
   const surface = new Surface(9, 9);
   surface.fill(WHITE);
-  surface.dot(4.5, 4.5, BLACK, dotStamp(2, 1));
+  surface.dot(4.5, 4.5, BLACK, dotStamp(2, 1, 9));
   const grey = (x, y) => surface.pixels[y * 9 + x] & 255;
   assert.equal(grey(4, 4), 0);
   assert.ok(grey(3, 4) > 60 && grey(3, 4) < 200, `beside: ${grey(3, 4)}`);
@@ -119,7 +119,7 @@ test("a dot in the middle of a pixel covers it and, less, its neighbours", () =>
 });
 
 test("a dot's darkness does not depend on where in a pixel it is, and its middle is where it is", () => {
-  const stamp = dotStamp(3, 1);
+  const stamp = dotStamp(3, 1, 21);
   for (const [x, y] of [[10.5, 10.5], [10.1, 10.8], [9.9, 10.0], [10.99, 10.51]]) {
     const surface = new Surface(21, 21);
     surface.fill(WHITE);
@@ -139,7 +139,7 @@ test("a dot's darkness does not depend on where in a pixel it is, and its middle
 test("an opacity of a half is a half", () => {
   const surface = new Surface(9, 9);
   surface.fill(WHITE);
-  surface.dot(4.5, 4.5, BLACK, dotStamp(4, 0.5));
+  surface.dot(4.5, 4.5, BLACK, dotStamp(4, 0.5, 9));
   assert.equal(surface.pixels[4 * 9 + 4] & 255, 127);
 });
 

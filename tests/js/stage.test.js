@@ -82,6 +82,22 @@ test("a moment's marks stand in for those of their kinds, and are unpacked once"
   assert.equal(new Film([]).marks(3), null);
 });
 
+test("a film is unpacked while the page is idle, until that is ended", async () => {
+  const half = { shape: [1, 1, 2], half: true, data: Uint16Array.from([0, 0]) };
+  const moment = (states) => ({ step: 0, marks: { particles: [{ states, palette: "ink" }] } });
+  const bad = { ...half, shape: [1, 2, 2] };
+  const film = new Film([moment(half), moment(bad), moment(half)]);
+  const ended = new Film([moment(half)]);
+  film.prepare();
+  ended.prepare()();
+  assert.equal(film.unpacked.size, 0);
+  const due = Date.now() + 5000;
+  while (film.unpacked.size < 2 && Date.now() < due) await new Promise((done) => setTimeout(done, 20));
+  assert.deepEqual([...film.unpacked.keys()], [0, 2]);
+  assert.throws(() => film.marks(1), /came with 2 numbers/);
+  assert.equal(ended.unpacked.size, 0);
+});
+
 test("a stage's view is found by its key until it goes", () => {
   const [first, second] = [{}, {}];
   const end = register("a", first);

@@ -19,6 +19,7 @@ export class Clock {
     this.led = false; // whether it goes by the settings of a stage already
     this.request = 0;
     this.before = 0;
+    this.untold = false; // whether the next frame has something to tell of
   }
 
   /** Hear of every change; `frames` states and a film of `moments`, 1 and 0 for who has none. */
@@ -43,9 +44,14 @@ export class Clock {
     if (registry().get(this.name) === this) registry().delete(this.name);
   }
 
-  /** Change the player, tell everyone; `settled` marks the end of a user's action. */
+  /**
+   * Change the player, tell everyone; `settled` marks the end of a user's action. What happens
+   * within one while it plays is told with the page's next frame, so that all is drawn once.
+   */
   act(change, settled = true) {
     change(this.player);
+    this.untold = this.player.playing && this.request !== 0 && !settled;
+    if (this.untold) return;
     this.tell(settled);
     if (this.player.playing && this.request === 0) {
       this.before = performance.now();
@@ -59,7 +65,8 @@ export class Clock {
     this.before = Math.max(now, this.before);
     const moved = this.player.advance(elapsed);
     if (this.player.playing) this.request = requestAnimationFrame((next) => this.frame(next));
-    if (moved) this.tell(!this.player.playing);
+    if (moved || this.untold) this.tell(!this.player.playing);
+    this.untold = false;
   }
 
   tell(settled) {

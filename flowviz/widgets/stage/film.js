@@ -1,5 +1,7 @@
-// The film of a training run: the marks of each moment, unpacked when they are first seen.
+// The film of a training run: the marks of each moment, unpacked beforehand while the page is idle,
+// or when they are first seen.
 
+import { whenIdle } from "./idle.js";
 import { unpack } from "./marks.js";
 
 export class Film {
@@ -27,12 +29,27 @@ export class Film {
   marks(moment) {
     const index = Math.min(moment, this.length - 1);
     if (index < 0) return null;
-    if (!this.unpacked.has(index)) {
-      const { marks } = this.sent[index];
-      this.unpacked.set(index, Object.fromEntries(
-        Object.entries(marks).map(([kind, list]) => [kind, unpack(kind, list)]),
-      ));
-    }
+    if (!this.unpacked.has(index)) this.unpack(index);
     return this.unpacked.get(index);
+  }
+
+  unpack(index) {
+    const kinds = Object.entries(this.sent[index].marks);
+    this.unpacked.set(
+      index, Object.fromEntries(kinds.map(([kind, list]) => [kind, unpack(kind, list)])));
+  }
+
+  /** Unpack what is not yet, moment by moment, while the page is idle. Returns what ends that. */
+  prepare() {
+    let index = 0;
+    return whenIdle(() => {
+      try {
+        this.marks(index);
+      } catch {
+        // Said where it is shown.
+      }
+      index += 1;
+      return index < this.length;
+    });
   }
 }

@@ -61,7 +61,12 @@ function coloured(mark) {
 /** Whether there are values below the range, and above it: they have the colours of its ends. */
 export function beyond(data, [low, high]) {
   const near = 1e-4 * (high - low);
-  return [data.some((value) => value < low - near), data.some((value) => value > high + near)];
+  let [below, above] = [false, false];
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] < low - near) below = true;
+    else if (data[i] > high + near) above = true;
+  }
+  return [below, above];
 }
 
 function particles(mark) {

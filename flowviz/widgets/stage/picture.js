@@ -85,10 +85,10 @@ export class Picture {
     this.stale();
   }
 
-  /** The still part must be painted again before the next frame. */
+  /** Everything must be painted again with the next frame, with the same marks too. */
   stale() {
-    for (const buffer of this.buffers.values()) buffer.stillReady = false;
-    this.sketched = false;
+    for (const buffer of this.buffers.values()) buffer.painted = null;
+    this.sketched = null;
   }
 
   /** Lay out for a box (see layOut). Returns the layout. */
@@ -115,7 +115,7 @@ export class Picture {
     }
     this.marks.width = Math.round(width * this.sketchRatio);
     this.marks.height = Math.round(height * this.sketchRatio);
-    this.sketched = false;
+    this.sketched = null;
     return this.layout;
   }
 
@@ -140,7 +140,7 @@ export class Picture {
         data,
         surface: new Surface(width, height, new Uint32Array(data.data.buffer)),
         still: new Surface(width, height),
-        stillReady: false,
+        painted: null, // the images in its still part
         view: viewOf(this.layout.window, plot, scale),
       });
     }
@@ -159,15 +159,15 @@ export class Picture {
       this.pixels.height = data.height;
     }
     this.pixelContext.putImageData(data, 0, 0);
-    if (!this.sketched || scene.sketchMoves) this.sketch(scene, position, theme, tables);
+    if (this.sketched !== scene.marks || scene.sketchMoves) this.sketch(scene, position, theme, tables);
     if (moving) this.adapt(performance.now() - start);
   }
 
   prepared(scene, theme, tables) {
     const buffer = this.buffer();
-    if (!buffer.stillReady) {
+    if (buffer.painted !== scene.marks.images) {
       scene.paintStill(buffer.still, buffer.view, theme, tables);
-      buffer.stillReady = true;
+      buffer.painted = scene.marks.images;
     }
     return buffer;
   }
@@ -178,7 +178,7 @@ export class Picture {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.layout.width, this.layout.height);
     sketchAll(context, scene, this.layout, position, theme, tables, this.legend);
-    this.sketched = true;
+    this.sketched = scene.marks;
   }
 
   /** Coarser when frames take too long, sharper again when there is time to spare. */

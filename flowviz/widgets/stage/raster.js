@@ -4,13 +4,18 @@
 // is inside a triangle when its centre is, and a centre on an edge that two triangles share belongs
 // to exactly one of them, so that a mesh has neither gaps nor double edges.
 
-/** Lay `colour` over `under`, alpha 0…256. */
+/** Every second channel of a pixel. */
+const PAIR = 0xff00ff;
+
+/** Lay `colour` over `under`, both opaque, alpha 0…256. */
 export function blend(under, colour, alpha) {
-  const rest = 256 - alpha;
-  const redBlue =
-    (Math.imul(under & 0xff00ff, rest) + Math.imul(colour & 0xff00ff, alpha)) >>> 8;
-  const green = (Math.imul(under & 0x00ff00, rest) + Math.imul(colour & 0x00ff00, alpha)) >>> 8;
-  return (0xff000000 | (redBlue & 0xff00ff) | (green & 0x00ff00)) >>> 0;
+  // Two channels at a time: u + (c − u) α in one product.
+  const redBlue = under & PAIR;
+  const green = (under >>> 8) & PAIR;
+  return (
+    ((((redBlue << 8) + Math.imul((colour & PAIR) - redBlue, alpha)) >>> 8) & PAIR)
+    | (((green << 8) + Math.imul(((colour >>> 8) & PAIR) - green, alpha)) & ~PAIR)
+  ) >>> 0;
 }
 
 /** Pixels; what is longer is not drawn: it has left the picture, or is not finite. */
@@ -19,26 +24,32 @@ const FAR = 1e6;
 /** Subpixel places of a dot's centre, in each direction, for which its coverage is prepared. */
 const PLACES = 4;
 
-/** Coverage 0…256 of a round dot, for each of PLACES × PLACES subpixel places of its centre. */
-export function dotStamp(diameter, opacity) {
+/**
+ * A round dot for surfaces of that width, for each of PLACES × PLACES subpixel places of its centre:
+ * the `count` pixels that it covers there, each 512 × its offset from the corner's + its coverage
+ * 0…256. Where it covers fewer, the rest have coverage 0: all dots take the same steps.
+ */
+export function dotStamp(diameter, opacity, width) {
   const size = Math.ceil(diameter) + 1;
   const radius = diameter / 2;
-  const table = new Uint16Array(PLACES * PLACES * size * size);
-  let at = 0;
-  for (let py = 0; py < PLACES; py++) {
-    for (let px = 0; px < PLACES; px++) {
-      const cx = size / 2 - 0.5 + (px + 0.5) / PLACES;
-      const cy = size / 2 - 0.5 + (py + 0.5) / PLACES;
-      for (let y = 0; y < size; y++) {
-        for (let x = 0; x < size; x++) {
-          const far = Math.hypot(x + 0.5 - cx, y + 0.5 - cy);
-          const covered = Math.min(Math.max(radius - far + 0.5, 0), 1);
-          table[at++] = Math.round(covered * opacity * 256);
-        }
+  const places = Array.from({ length: PLACES * PLACES }, (_, place) => {
+    const cx = size / 2 - 0.5 + ((place % PLACES) + 0.5) / PLACES;
+    const cy = size / 2 - 0.5 + (Math.floor(place / PLACES) + 0.5) / PLACES;
+    const covered = [];
+    for (let y = 0; y < size; y++) {
+      for (let x = 0; x < size; x++) {
+        const far = Math.hypot(x + 0.5 - cx, y + 0.5 - cy);
+        const part = Math.min(Math.max(radius - far + 0.5, 0), 1);
+        const alpha = Math.round(part * opacity * 256);
+        if (alpha > 0) covered.push(512 * (y * width + x) + alpha);
       }
     }
-  }
-  return { size, table };
+    return covered;
+  });
+  const count = Math.max(...places.map((covered) => covered.length));
+  const table = new Int32Array(PLACES * PLACES * count);
+  places.forEach((covered, place) => table.set(covered, place * count));
+  return { size, count, table };
 }
 
 export class Surface {
@@ -118,29 +129,20 @@ export class Surface {
     }
   }
 
-  /** One dot with prepared coverage, centred at (x, y); dots that leave the surface are not drawn. */
-  dot(x, y, colour, { size, table }) {
+  /** One dot, stamped centred at (x, y); dots that leave the surface are not drawn. */
+  dot(x, y, colour, { size, count, table }) {
     const left = x - size / 2 + 0.5;
     const top = y - size / 2 + 0.5;
     // Written so that NaN fails it.
     if (!(left >= 0 && top >= 0 && left < this.width - size && top < this.height - size)) return;
-    const x0 = Math.floor(left);
-    const y0 = Math.floor(top);
-    const place = ((top - y0) * PLACES | 0) * PLACES + ((left - x0) * PLACES | 0);
+    const x0 = left | 0;
+    const y0 = top | 0;
     const { pixels, width } = this;
-    const redBlue = colour & 0xff00ff;
-    const green = colour & 0x00ff00;
-    let at = place * size * size;
-    for (let row = y0 * width + x0, end = row + size * width; row < end; row += width) {
-      for (let p = row; p < row + size; p++) {
-        const alpha = table[at++];
-        if (alpha === 0) continue;
-        const rest = 256 - alpha;
-        const under = pixels[p];
-        pixels[p] = 0xff000000
-          | (((Math.imul(under & 0xff00ff, rest) + Math.imul(redBlue, alpha)) >>> 8) & 0xff00ff)
-          | (((Math.imul(under & 0x00ff00, rest) + Math.imul(green, alpha)) >>> 8) & 0x00ff00);
-      }
+    const corner = y0 * width + x0;
+    const first = (((top - y0) * PLACES | 0) * PLACES + ((left - x0) * PLACES | 0)) * count;
+    for (let i = first; i < first + count; i++) {
+      const at = corner + (table[i] >> 9);
+      pixels[at] = blend(pixels[at], colour, table[i] & 511);
     }
   }
 

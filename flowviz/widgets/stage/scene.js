@@ -45,9 +45,10 @@ export class Scene {
       || [...fields, ...shapes, ...lines].some((mark) => mark.frames > 1);
   }
 
-  stamp(diameter, opacity) {
-    const key = Math.round(diameter * 8) * 1000 + Math.round(opacity * 100);
-    if (!this.stamps.has(key)) this.stamps.set(key, dotStamp(Math.round(diameter * 8) / 8, opacity));
+  stamp(diameter, opacity, { width }) {
+    const eighths = Math.round(diameter * 8);
+    const key = `${eighths} ${Math.round(opacity * 100)} ${width}`;
+    if (!this.stamps.has(key)) this.stamps.set(key, dotStamp(eighths / 8, opacity, width));
     return this.stamps.get(key);
   }
 
@@ -136,7 +137,7 @@ export class Scene {
     // In a thumbnail, dots in proportion.
     const smaller = most < Infinity ? Math.min(Math.max(view.plot.width / 330, 0.4), 1) : 1;
     const size = (mark.size ?? automaticSize(shown)) * view.scale * smaller;
-    const stamp = this.stamp(Math.max(size, 1), mark.opacity ?? automaticOpacity(shown));
+    const stamp = this.stamp(Math.max(size, 1), mark.opacity ?? automaticOpacity(shown), surface);
     const { from, to, part } = between(mark.frames, position);
     const a = from * count * 2;
     const b = to * count * 2;
@@ -165,7 +166,7 @@ export class Scene {
   }
 
   sprayed(surface, view, tables) {
-    const stamp = this.stamp(2.6 * view.scale, 0.9);
+    const stamp = this.stamp(2.6 * view.scale, 0.9, surface);
     for (let i = 0; i < this.drawn.length; i += 2) {
       const x = view.px(this.drawn[i]);
       surface.dot(x, view.py(this.drawn[i + 1]), tables.solid.ink[0], stamp);

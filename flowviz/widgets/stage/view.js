@@ -272,6 +272,7 @@ export class StageView {
     this.clock.leave(this.heard);
     cancelAnimationFrame(this.request);
     clearTimeout(this.rest);
+    this.stopPreparing();
     for (const end of this.ends) end();
     this.parent.classList.remove("fv-stage-box");
     this.root.remove();
@@ -313,7 +314,6 @@ export class StageView {
     if (moment === this.moment) return;
     this.moment = moment;
     this.attempt("film", () => this.scene.show(this.film.marks(moment)));
-    this.picture.stale();
     this.strip.current = false;
   }
 
@@ -364,7 +364,9 @@ export class StageView {
   }
 
   unpackFilm() {
+    this.stopPreparing?.();
     this.film = new Film(this.get("film"));
+    this.stopPreparing = this.film.prepare();
     this.moment = -1;
     this.scene.show(null);
   }
