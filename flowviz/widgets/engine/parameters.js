@@ -25,6 +25,16 @@ export class Parameters {
     this.byName = new Map(this.entries.map((entry) => [entry.name, entry]));
   }
 
+  /** Those of a program's header with the numbers of one vector. */
+  static of(entries, vector) {
+    let at = 0;
+    return new Parameters(entries.map((entry) => {
+      const size = sizeOf(entry.shape);
+      at += size;
+      return { ...entry, value: vector.subarray(at - size, at) };
+    }));
+  }
+
   /** Say that numbers of `vector` were written. */
   changed() {
     this.version += 1;

@@ -21,12 +21,7 @@ export class PageFlow {
     this.start = floats(start);
     this.now = floats(now);
     const [{ header }] = Object.values(this.programs);
-    let at = 0;
-    this.parameters = new Parameters(header.parameters.map((parameter) => {
-      const size = parameter.shape.reduce((a, b) => a * b, 1);
-      at += size;
-      return { ...parameter, value: this.now.subarray(at - size, at) };
-    }));
+    this.parameters = Parameters.of(header.parameters, this.now);
     this.passes = new Map();
   }
 

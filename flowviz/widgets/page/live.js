@@ -1,43 +1,72 @@
-// A saved page comes alive: the flow itself carries the pictures' marks, and is trained there.
+// A saved page comes alive: its own flows carry the pictures' marks, follow the handle and are
+// trained.
 
 import { Engine } from "../engine/engine.js";
-import { make } from "../stage/dom.js";
 import { Carrier } from "./carrier.js";
 import { PageFlow } from "./flow.js";
+import { Training } from "./training.js";
 
-/**
- * Let the flows of a page carry what its stages show.
- *
- * @param {HTMLElement} parent the page.
- * @param {object} page {views, clock, tally} of standalone.
- * @param {object} live {flows: [{programs, start, now, objective}], stages: the flow of each stage,
- *   samples, training}.
- * @returns {Promise<Live|null>} null where the page cannot, which it says at its foot.
- */
-export async function enliven(parent, page, live) {
-  try {
-    return new Live(page, live, await Engine.start());
-  } catch (error) {
-    const words = `This page plays what was recorded: ${error.message}`;
-    parent.querySelector("footer").append(make("p", { class: "fv-stage-untrained" }, words));
-    return null;
+export class Live {
+  /**
+   * Let the flows of a page carry what its stages show.
+   *
+   * @param {object} page {views, clock, tally, run} of page.js.
+   * @param {object} sent {flows: [{programs, start, now, objective}], stages: which flow is whose,
+   *   samples, training}, as Panel.to_html writes it.
+   */
+  static async begin(page, sent) {
+    return new Live(page, sent, await Engine.start());
   }
-}
 
-class Live {
-  constructor(page, { flows, stages }, engine) {
+  constructor(page, sent, engine) {
     this.page = page;
     this.engine = engine;
-    this.flows = flows.map((sent) => new PageFlow(engine, sent));
-    this.carriers = page.views.map((view, i) => new Carrier(view, this.flows[stages[i]]));
+    this.flows = sent.flows.map((flow) => new PageFlow(engine, flow));
+    this.carriers = page.views.map((view, i) => new Carrier(view, this.flows[sent.stages[i]]));
     page.views.forEach((view, i) => {
-      view.carrier = this.carriers[i];
+      view.carrier = { follow: (point) => this.follow(i, point) };
     });
+    this.training = new Training(this, sent);
+    page.run.send = ({ kind }) => this.training.press(kind);
+    // A moment of the film is what was learned by then.
+    this.moment = -1;
+    page.clock.join((player) => this.showMoment(player.moment), 1);
     this.show();
   }
 
-  /** Draw everything with the flows as they are. */
+  /** Draw everything with what the flows have learned. */
   show() {
     for (const carrier of this.carriers) carrier.carryAll();
+    this.tell();
+  }
+
+  /** A handle was moved. */
+  follow(stage, point) {
+    this.page.saved = NaN; // What was said of the point is of another one.
+    for (const carrier of this.carriers) carrier.follow(point);
+    this.tell();
+  }
+
+  /** The numbers of the marked point, beside the pictures. */
+  tell() {
+    const { tally, run, clock } = this.page;
+    const contributions = this.carriers[0].contributions();
+    if (!contributions) return;
+    const stretches = clock.player.stretches;
+    const layers = Array.from({ length: contributions.length / stretches }, (_, layer) =>
+      contributions.slice(layer * stretches, (layer + 1) * stretches).reduce((a, b) => a + b, 0));
+    let sum = 0;
+    run.set("readout", { label: "Σ so far", values: [0, ...contributions.map((c) => (sum += c))] });
+    tally?.set([layers]);
+    clock.tell(false);
+  }
+
+  /** What is shown was learned by a moment of the film, or by now. */
+  showMoment(moment) {
+    if (moment === this.moment) return;
+    this.moment = moment;
+    const learned = this.training.learnedAt(moment);
+    this.flows.forEach((flow, i) => flow.parameters.set(learned[i]));
+    this.show();
   }
 }

@@ -1,13 +1,37 @@
-// A panel as a page of its own: its pictures with their player, and the flow itself to carry, drag
-// and train them with.
+// A panel as a page of its own: its pictures, its run bar, and the flow itself, which carries what
+// is dragged and is trained there.
 
-import { standalone as still } from "../stage/standalone.js";
-import { enliven } from "./live.js";
+import runBar from "../run_bar.js";
+import { make } from "../stage/dom.js";
+import { ON_THE_PAGE, StillModel, standalone as still } from "../stage/standalone.js";
+import { Live } from "./live.js";
+
+const RUN = {
+  clock: ON_THE_PAGE.clock, depth: true, training: true, unit: "layer", unit_range: [0, 1],
+  reversible: true, state_names: [], stretches: 1, readout: null, running: false, step: 0, steps: 0,
+  status: "", moments: [], hidden: [], greets: false,
+};
 
 /** Show a saved panel in `parent`: as in standalone, and `live` as Panel.to_html writes it. */
 function standalone(parent, state) {
-  const page = still(parent, state);
-  if (state.live) page.ready = enliven(parent, page, state.live);
+  if (!state.live) return still(parent, state);
+  const [first] = state.stages;
+  const { training } = state.live;
+  const run = new StillModel({
+    ...RUN, state_names: first.state_names, stretches: first.stretches, unit: first.unit,
+    unit_range: first.unit_range, reversible: first.reversible, readout: first.readout,
+    step: training.done, steps: Math.max(training.steps, training.done),
+  });
+  const element = make("div", {});
+  const page = still(parent, state, () => ({ elements: [element], update() {} }));
+  runBar.render({ model: run, el: element });
+  page.run = run;
+  page.ready = Live.begin(page, state.live).catch((error) => {
+    // Without the flow it plays what was recorded.
+    run.set("training", false);
+    const words = `This page plays what was recorded: ${error.message}`;
+    parent.querySelector("footer").append(make("p", { class: "fv-stage-untrained" }, words));
+  });
   return page;
 }
 

@@ -19,7 +19,7 @@ const DEFAULTS = {
 };
 
 /** What the page sets by itself: one bar drives all its stages, each as large as there is room. */
-const ON_THE_PAGE = { clock: "page", transport: false, tools: false, fit: true, max_width: 0 };
+export const ON_THE_PAGE = { clock: "page", transport: false, tools: false, fit: true, max_width: 0 };
 
 /** A model as the view sees it, holding its state on the page alone. */
 export class StillModel {
@@ -39,38 +39,36 @@ export class StillModel {
 
   save_changes() {}
 
-  on(event, listener) {
-    this.listeners.set(event, [...(this.listeners.get(event) ?? []), listener]);
+  on(events, listener) {
+    for (const event of events.split(" ")) {
+      this.listeners.set(event, [...(this.listeners.get(event) ?? []), listener]);
+    }
   }
 
-  off(event, listener) {
-    this.listeners.set(event, (this.listeners.get(event) ?? []).filter((one) => one !== listener));
+  off(events, listener) {
+    for (const event of events.split(" ")) {
+      this.listeners.set(event, (this.listeners.get(event) ?? []).filter((one) => one !== listener));
+    }
   }
 }
 
 /**
  * Show {title, stages: [state, …]} in `parent`, which fills its page: the stages side by side, the
  * player, and the training scrubber where there is a film. It plays from its beginning, over and
- * over, unless less motion is wanted. Returns {views, clock}.
+ * over, unless less motion is wanted. Returns {views, clock, tally, words}.
  *
  * said {summary, words, untrained}: what the page shows; what is seen in the state in which it was
- * saved; what to say where there is no film. bars: as in Tally.
+ * saved; what to say where there is no film. bars: as in Tally. makeFoot: what drives the page, as
+ * playing does.
  */
-export function standalone(parent, { title, stages, said = {}, bars = null }) {
+export function standalone(parent, { title, stages, said = {}, bars = null }, makeFoot = playing) {
   const root = document.documentElement;
   const choose = (theme) => { root.dataset.fvTheme = theme; };
   choose(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   const clock = clockFor(ON_THE_PAGE.clock);
   const act = (change, settled = true) => clock.act(change, settled);
 
-  const transport = new Transport({
-    act,
-    onKey: (event) => {
-      if (playerKey(event.key, act)) event.preventDefault();
-    },
-    turn: () => act((p) => { p.direction = p.direction === "inverse" ? "forward" : "inverse"; }),
-  });
-  const reel = new Reel({ act, live: "end" });
+  const foot = makeFoot(act);
   const theme = make("button", {
     type: "button", class: "fv-stage-theme", "aria-label": "Switch between light and dark",
     click: () => choose(root.dataset.fvTheme === "dark" ? "light" : "dark"),
@@ -84,7 +82,7 @@ export function standalone(parent, { title, stages, said = {}, bars = null }) {
     make("header", { class: "fv-stage-page-head" }, make("h1", {}, title), sentences, theme),
     make("div", { class: "fv-stage-frames" }, ...boxes, ...(tally ? [tally.element] : [])),
     make(
-      "footer", { class: "fv fv-stage" }, transport.element, reel.element,
+      "footer", { class: "fv fv-stage fv-panel" }, ...foot.elements,
       ...(said.untrained ? [make("p", { class: "fv-stage-untrained" }, said.untrained)] : []),
     ),
   );
@@ -94,20 +92,13 @@ export function standalone(parent, { title, stages, said = {}, bars = null }) {
     const own = stages.length === 1 && state.title === title ? { title: "" } : {};
     return new StageView(new StillModel({ ...state, ...ON_THE_PAGE, ...own, key: `page ${i}` }), boxes[i]);
   });
-  const [first] = views;
-  const filmed = views.find((view) => view.film.length > 0) ?? first;
-  const saved = first.get("position");
+  const page = { views, clock, tally, words, saved: views[0].get("position") };
   const update = (player) => {
     // The sentence is of that state alone.
-    const there = player.moment < 0 && Math.abs(player.position - saved) < 1e-6;
+    const there = player.moment < 0 && Math.abs(player.position - page.saved) < 1e-6;
     words.style.visibility = there ? "" : "hidden";
     tally?.update(player);
-    transport.element.hidden = player.last === 0;
-    transport.update(
-      player, first.get("state_names"), stages.length === 1 ? first.get("readout") : null,
-      first.unit(), first.get("reversible"),
-    );
-    reel.update(player, filmed.film.steps);
+    foot.update(player, views);
   };
   document.addEventListener("keydown", (event) => {
     if (event.target === document.body && playerKey(event.key, act)) event.preventDefault();
@@ -120,5 +111,28 @@ export function standalone(parent, { title, stages, said = {}, bars = null }) {
       p.play();
     }, false);
   } else update(clock.player);
-  return { views, clock };
+  return page;
+}
+
+/** The player and the training scrubber of a page that plays what was recorded. */
+function playing(act) {
+  const transport = new Transport({
+    act,
+    onKey: (event) => {
+      if (playerKey(event.key, act)) event.preventDefault();
+    },
+    turn: () => act((p) => { p.direction = p.direction === "inverse" ? "forward" : "inverse"; }),
+  });
+  const reel = new Reel({ act, live: "end" });
+  const update = (player, views) => {
+    const [first] = views;
+    const filmed = views.find((view) => view.film.length > 0) ?? first;
+    transport.element.hidden = player.last === 0;
+    transport.update(
+      player, first.get("state_names"), views.length === 1 ? first.get("readout") : null,
+      first.unit(), first.get("reversible"),
+    );
+    reel.update(player, filmed.film.steps);
+  };
+  return { elements: [transport.element, reel.element], update };
 }

@@ -11,10 +11,7 @@ export class Tally {
    * moment of the film; null stands for what is not finite.
    */
   constructor({ title, names, rows }) {
-    this.rows = rows.map((row) => row.map((value) => value ?? NaN));
-    const sums = this.rows.flatMap(runningSums);
-    this.low = Math.min(0, ...sums);
-    this.span = Math.max(0, ...sums) - this.low || 1;
+    this.set(rows);
     this.lines = [...names, "sum"].map((name, i) => {
       const bar = make("i", {});
       const number = make("output", {});
@@ -26,6 +23,15 @@ export class Tally {
       "section", { class: "fv-stage-tally", "aria-label": title },
       make("h2", {}, title), make("ol", {}, ...this.lines.map(({ line }) => line)),
     );
+  }
+
+  /** Other rows, drawn with the next update. */
+  set(rows) {
+    this.rows = rows.map((row) => Array.from(row, (value) => value ?? NaN));
+    const sums = this.rows.flatMap(runningSums);
+    this.low = Math.min(0, ...sums);
+    this.span = Math.max(0, ...sums) - this.low || 1;
+    this.shown = null;
   }
 
   /** Bring it in line with the player: the layers passed are full, the one at hand is lit. */
