@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 
 const COMPILER = "assemblyscript@0.28.20";
 const OPTIONS = [
-  "-O3", "--converge", "--noAssert", "--runtime", "stub", "--importMemory", "--memoryBase", "0", "--enable", "simd",
+  "-O3", "--converge", "--noAssert", "--runtime", "stub", "--importMemory", "--memoryBase", "16", "--enable", "simd",
 ];
 const ENGINE = fileURLToPath(new URL("../../flowviz/widgets/engine/", import.meta.url));
 
