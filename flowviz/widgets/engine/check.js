@@ -11,7 +11,7 @@ const isPair = (x) => Array.isArray(x) && x.length === 2 && x.every(isWhole);
 const isNumber = (x) => isWhole(x) || isPair(x);
 const isSize = (x) => isPair(x) || (isWhole(x) && x >= 0);
 const isList = (x, is) => Array.isArray(x) && x.every(is);
-const isLiteral = (x) => Number.isFinite(x) || UNITS.has(x) || isPair(x);
+const isLiteral = (x) => Number.isFinite(x) || UNITS.has(x) || isPair(x) || Number.isFinite(x?.over_n);
 
 function refuse(words) {
   throw new ProgramError(words);
@@ -35,8 +35,8 @@ class Checks {
       whole: that(isNumber, "a whole number or [a, b]"),
       flag: that((x) => typeof x === "boolean", "true or false"),
       form: that((x) => x === "lower" || x === "upper", '"lower" or "upper"'),
-      literal: that(isLiteral, 'a number, [a, b], "inf", "-inf" or "nan"'),
-      literals: list(that(isLiteral, 'a number, [a, b], "inf", "-inf" or "nan"')),
+      literal: that(isLiteral, 'a number, [a, b], {"over_n": c}, "inf", "-inf" or "nan"'),
+      literals: list(that(isLiteral, 'a number, [a, b], {"over_n": c}, "inf", "-inf" or "nan"')),
       operand,
       operands: list(operand),
       instructions: that(Array.isArray, "a list"),
@@ -157,7 +157,8 @@ function checkSaved(header, length, checks) {
     names.add(name);
     if (!isList(shape, (s) => isWhole(s) && s >= 0)) refuse(`${words}: ${said(shape)} is no shape`);
     checks.buffer(buffer, words);
-    inBlock(at, shape.reduce((a, b) => a * b, 1), words);
+    // Null: whoever plays it has the numbers.
+    if (at !== null) inBlock(at, shape.reduce((a, b) => a * b, 1), words);
   }
   header.constants.map(Object).forEach(({ buffer, at, size }, i) => {
     const words = `constants[${i}]`;

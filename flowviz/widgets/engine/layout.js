@@ -19,7 +19,10 @@ const at = (x, n) => (Array.isArray(x) ? x[0] + x[1] * n : x);
 
 const list = (xs, n) => xs.map((x) => at(x, n));
 const operand = ([buffer, offset, strides], n) => [buffer, at(offset, n), list(strides, n)];
-const literal = (x, n) => (typeof x === "string" ? LITERALS[x] : at(x, n));
+function literal(x, n) {
+  if (typeof x === "string") return LITERALS[x];
+  return Object.hasOwn(Object(x), "over_n") ? x.over_n / n : at(x, n);
+}
 
 const RESOLVE = {
   sizes: list,
