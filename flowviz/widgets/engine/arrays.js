@@ -45,7 +45,31 @@ export function reductionOf(kernel, machine) {
   if (kernel.op === "sum" && inner.shape.length < 2) {
     return sums(from, to, outer, count, step, machine.blocks.sum);
   }
+  const [width, row, column] = lastOf(outer, 1, 0);
+  if (LINES[kernel.op] && inner.shape.length === 1 && inLines(width, row, column)) {
+    return lines(from, to, outer, count, step, machine.blocks, machine.blocks[LINES[kernel.op]]);
+  }
   return folds(kernel.op, from, to, outer, inner, machine.memory);
+}
+
+/** The instruction that takes whole lines of elements together. */
+const LINES = { max: "maximum", min: "minimum", product: "mul" };
+
+/** Whether elements lie side by side in whole vectors, so that instructions can play their lines. */
+const inLines = (width, ...strides) => width % 4 === 0 && strides.every((stride) => stride === 1);
+
+function lines(from, to, outer, count, step, { load }, combine) {
+  const [width] = lastOf(outer, 1, 0);
+  const walk = leading(outer);
+  const { offsets } = walk;
+  return () => {
+    do {
+      const out = to + offsets[1];
+      let line = from + offsets[0];
+      load(out, line, 1, width, 0, 1);
+      for (let i = 1; i < count; i++) combine(out, out, (line += step), 0, width);
+    } while (walk.next());
+  };
 }
 
 /** The last dimension's size, and the strides along it. */
@@ -88,7 +112,7 @@ function folds(op, from, to, outer, inner, m) {
 }
 
 /** A number of the memory as an index from 0 to size − 1: whatever it is. */
-const indexOf = (x, size) => (x > 0 ? (x < size ? Math.trunc(x) : size - 1) : 0);
+const indexOf = (x, size) => (x > 0 ? (x < size ? x | 0 : size - 1) : 0);
 
 /** out[i] = in[i + stride · index[i]]. */
 export function gatherOf(kernel, machine) {
@@ -139,6 +163,10 @@ export function cumsumOf({ shape, in: given, out }, machine) {
   const step = given[2][last] ?? 0;
   const stride = out[2][last] ?? 0;
   const outer = collapse(shape.slice(0, -1), [given[2].slice(0, -1), out[2].slice(0, -1)]);
+  const [width, row, column] = lastOf(outer, 1, 0);
+  if (inLines(width, row, column)) {
+    return runningLines(from, to, outer, length, step, stride, machine.blocks);
+  }
   const walk = new Walk(outer.shape, outer.strides);
   const { offsets } = walk;
   return () => {
@@ -147,6 +175,20 @@ export function cumsumOf({ shape, in: given, out }, machine) {
       let at = from + offsets[0];
       let left = to + offsets[1];
       for (let i = 0; i < length; i++, at += step, left += stride) m[left] = total += m[at];
+    } while (walk.next());
+  };
+}
+
+function runningLines(from, to, outer, length, step, stride, { load, add }) {
+  const [width] = lastOf(outer, 1, 0);
+  const walk = leading(outer);
+  const { offsets } = walk;
+  return () => {
+    do {
+      let line = from + offsets[0];
+      let out = to + offsets[1];
+      load(out, line, 1, width, 0, 1);
+      for (let i = 1; i < length; i++, out += stride) add(out + stride, out, (line += step), 0, width);
     } while (walk.next());
   };
 }

@@ -2,10 +2,11 @@
 
 import { plainBlocks } from "./blocks.js";
 import { checkHeader } from "./check.js";
+import { compiled, fastBlocks } from "./fast.js";
 import { readFile } from "./format.js";
 import { Parameters } from "./parameters.js";
 import { Pass } from "./pass.js";
-import { compiled, fastBlocks } from "./fast.js";
+import { sizeOf } from "./shapes.js";
 
 /**
  * Plays programs.
@@ -73,12 +74,11 @@ export class Program {
     this.dim = header.dim;
   }
 
-  /** The parameters with their values as they were saved. */
+  /** The parameters, with their values where the file has them. */
   parameters() {
     return new Parameters(this.header.parameters.map((parameter) => {
-      const { at } = parameter;
-      const value = this.block.subarray(at, at + parameter.shape.reduce((a, b) => a * b, 1));
-      return { ...parameter, value };
+      const { at, shape } = parameter;
+      return { ...parameter, value: at === null ? null : this.block.subarray(at, at + sizeOf(shape)) };
     }));
   }
 

@@ -16,18 +16,18 @@ const LANES: usize = 16; // bytes in a vector
 const COMMON = memory.data<f32>([0, 1, 2, 0.5, -Infinity, Infinity, NaN]);
 const enum Common { ZERO, ONE, TWO, HALF, LEAST, MOST, NAN }
 const EXP = memory.data<f32>([
-  89, -104, 1.44269504, 0.693359375, 2.12194440e-4,
+  89, -104, -86, 1.44269504, 12582912, 0.693359375, 2.12194440e-4,
   1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
 ]);
 const LOG = memory.data<f32>([
-  1.17549435e-38, 8388608, 23, 2.12194440e-4, 0.693359375,
+  1.17549435e-38, 8388608, -23, 2.12194440e-4, 0.693359375,
   7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
   -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ]);
 const TANH = memory.data<f32>([
   0.625, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
 ]);
-const BITS = memory.data<i32>([127, 0x3f3504f3, 0x80000000]);
+const BITS = memory.data<i32>([127 << 23, 126 << 23, 0x3f3504f3, 0x80000000, 0x4b400000]);
 
 // @ts-ignore: decorator
 @inline function lanes(table: usize, i: usize): v128 { return v128.load32_splat(table + (i << 2)); }
@@ -42,36 +42,52 @@ const BITS = memory.data<i32>([127, 0x3f3504f3, 0x80000000]);
 // @ts-ignore: decorator
 @inline function truth(mask: v128): v128 { return v128.and(mask, common(Common.ONE)); }
 
-/** 2ⁱ for −126 ≤ i ≤ 127. */
+/** n = x / log 2 to the nearest whole number, as the low bits of n + 1.5 · 2²³. */
 // @ts-ignore: decorator
-@inline function powerOf2(i: v128): v128 { return i32x4.shl(i32x4.add(i, lanes(BITS, 0)), 23); }
+@inline function wholes(x: v128): v128 { return mulAdd(x, lanes(EXP, 3), lanes(EXP, 4)); }
 
-/** eˣ: x = n log 2 + r, a polynomial in r (Cephes' expf), and 2ⁿ in two halves, that of subnormals too. */
+/** eʳ where x = n log 2 + r: a polynomial (Cephes' expf). `marked` is `wholes(x)`. */
+// @ts-ignore: decorator
+@inline function expRest(x: v128, marked: v128): v128 {
+  const n = f32x4.sub(marked, lanes(EXP, 4));
+  const r = mulAdd(n, lanes(EXP, 6), f32x4.sub(x, f32x4.mul(n, lanes(EXP, 5))));
+  let p = step(lanes(EXP, 7), r, EXP, 8);
+  p = step(p, r, EXP, 9);
+  p = step(p, r, EXP, 10);
+  p = step(p, r, EXP, 11);
+  p = step(p, r, EXP, 12);
+  return f32x4.add(mulAdd(p, f32x4.mul(r, r), r), common(Common.ONE));
+}
+
+/** eˣ, times 2ⁿ in two halves: of subnormals too. */
 // @ts-ignore: decorator
 @inline function exp4(x: v128): v128 {
   // In this order they keep NaN.
   x = f32x4.pmax(f32x4.pmin(x, lanes(EXP, 0)), lanes(EXP, 1));
-  const n = f32x4.nearest(f32x4.mul(x, lanes(EXP, 2)));
-  let r = f32x4.sub(x, f32x4.mul(n, lanes(EXP, 3)));
-  r = mulAdd(n, lanes(EXP, 4), r);
-  let p = step(lanes(EXP, 5), r, EXP, 6);
-  p = step(p, r, EXP, 7);
-  p = step(p, r, EXP, 8);
-  p = step(p, r, EXP, 9);
-  p = step(p, r, EXP, 10);
-  const y = f32x4.add(mulAdd(p, f32x4.mul(r, r), r), common(Common.ONE));
-  const whole = i32x4.trunc_sat_f32x4_s(n);
-  const half = i32x4.shr_s(whole, 1);
-  return f32x4.mul(f32x4.mul(y, powerOf2(half)), powerOf2(i32x4.sub(whole, half)));
+  const marked = wholes(x);
+  const n = i32x4.sub(marked, lanes(BITS, 4));
+  const half = i32x4.shr_s(n, 1);
+  const first = i32x4.add(i32x4.shl(half, 23), lanes(BITS, 0));
+  const second = i32x4.add(i32x4.shl(i32x4.sub(n, half), 23), lanes(BITS, 0));
+  return f32x4.mul(f32x4.mul(expRest(x, marked), first), second);
 }
 
-/** log x: x = 2ᵉ m with √½ ≤ m < √2, a polynomial in m − 1 (Cephes' logf). */
-function log4(x: v128): v128 {
-  const tiny = f32x4.lt(x, lanes(LOG, 0));
-  const normal = v128.bitselect(f32x4.mul(x, lanes(LOG, 1)), x, tiny);
-  const shifted = i32x4.shr_s(i32x4.sub(normal, lanes(BITS, 1)), 23);
-  const m = f32x4.sub(i32x4.sub(normal, i32x4.shl(shifted, 23)), common(Common.ONE));
-  const e = f32x4.sub(f32x4.convert_i32x4_s(shifted), v128.and(tiny, lanes(LOG, 2)));
+/** eˣ, but e⁻⁸⁶ for all below: for those to whom that is nothing beside 1. */
+// @ts-ignore: decorator
+@inline function expBeside1(x: v128): v128 {
+  x = f32x4.pmax(f32x4.pmin(x, lanes(EXP, 0)), lanes(EXP, 2));
+  const marked = wholes(x);
+  const y = expRest(x, marked);
+  const halfPower = i32x4.add(i32x4.shl(marked, 23), lanes(BITS, 1));
+  return f32x4.mul(f32x4.add(y, y), halfPower);
+}
+
+/** log x for a normal x > 0, e₀ log 2 added: x = 2ᵉ m with √½ ≤ m < √2, a polynomial in m − 1 (Cephes' logf). */
+// @ts-ignore: decorator
+@inline function logNormal(x: v128, e0: v128): v128 {
+  const shifted = i32x4.shr_s(i32x4.sub(x, lanes(BITS, 2)), 23);
+  const m = f32x4.sub(i32x4.sub(x, i32x4.shl(shifted, 23)), common(Common.ONE));
+  const e = f32x4.add(f32x4.convert_i32x4_s(shifted), e0);
   const z = f32x4.mul(m, m);
   let p = step(lanes(LOG, 5), m, LOG, 6);
   p = step(p, m, LOG, 7);
@@ -84,8 +100,15 @@ function log4(x: v128): v128 {
   let y = f32x4.mul(f32x4.mul(p, m), z);
   y = f32x4.sub(y, f32x4.mul(e, lanes(LOG, 3)));
   y = f32x4.sub(y, f32x4.mul(z, common(Common.HALF)));
-  y = mulAdd(e, lanes(LOG, 4), f32x4.add(m, y));
-  // −∞ at 0, NaN below; ∞ and NaN stay.
+  return mulAdd(e, lanes(LOG, 4), f32x4.add(m, y));
+}
+
+/** log x: −∞ at 0, NaN below; ∞ and NaN stay. */
+// @ts-ignore: decorator
+@inline function log4(x: v128): v128 {
+  const tiny = f32x4.lt(x, lanes(LOG, 0));
+  const normal = v128.bitselect(f32x4.mul(x, lanes(LOG, 1)), x, tiny);
+  const y = logNormal(normal, v128.and(tiny, lanes(LOG, 2)));
   const nothing = common(Common.ZERO);
   const outside = v128.bitselect(
     common(Common.LEAST),
@@ -96,12 +119,11 @@ function log4(x: v128): v128 {
   return v128.bitselect(y, outside, inside);
 }
 
-/** 1 / (1 + e⁻ˣ), by the exponential that cannot overflow. */
+/** 1 / (1 + e⁻ˣ). */
 // @ts-ignore: decorator
 @inline function sigmoid4(x: v128): v128 {
-  const e = exp4(f32x4.neg(f32x4.abs(x)));
-  const above = v128.bitselect(e, common(Common.ONE), f32x4.lt(x, common(Common.ZERO)));
-  return f32x4.div(above, f32x4.add(common(Common.ONE), e));
+  const one = common(Common.ONE);
+  return f32x4.div(one, f32x4.add(one, expBeside1(f32x4.neg(x))));
 }
 
 /** tanh x: a polynomial below 0.625 (Cephes' tanhf), 1 − 2 / (e²ˣ + 1) above. */
@@ -114,10 +136,10 @@ function log4(x: v128): v128 {
   p = step(p, z, TANH, 4);
   p = step(p, z, TANH, 5);
   const near = mulAdd(f32x4.mul(p, z), x, x);
-  const e = exp4(f32x4.add(size, size));
+  const e = expBeside1(f32x4.add(size, size));
   const one = common(Common.ONE);
   const far = f32x4.sub(one, f32x4.div(common(Common.TWO), f32x4.add(e, one)));
-  const signed = v128.bitselect(x, far, lanes(BITS, 2));
+  const signed = v128.bitselect(x, far, lanes(BITS, 3));
   return v128.bitselect(near, signed, f32x4.lt(size, lanes(TANH, 0)));
 }
 
@@ -128,7 +150,7 @@ function log4(x: v128): v128 {
   const one = common(Common.ONE);
   const sum = f32x4.add(one, e);
   const lost = f32x4.div(f32x4.sub(e, f32x4.sub(sum, one)), sum);
-  return f32x4.add(f32x4.max(x, common(Common.ZERO)), f32x4.add(log4(sum), lost));
+  return f32x4.add(f32x4.max(x, common(Common.ZERO)), f32x4.add(logNormal(sum, common(Common.ZERO)), lost));
 }
 
 // ------------------------------------------------------------------------------- instructions

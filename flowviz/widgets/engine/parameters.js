@@ -6,8 +6,8 @@ import { sizeOf } from "./shapes.js";
 /** Parameters by name, one after the other in one vector. */
 export class Parameters {
   /**
-   * @param {Array<{name: string, shape: number[], trainable: (boolean|undefined), value: Float32Array}>}
-   *   entries their values are copied.
+   * @param {Array<{name: string, shape: number[], trainable: (boolean|undefined), value: Float32Array|null}>}
+   *   entries their values are copied; null where they are still to be set.
    */
   constructor(entries) {
     let at = 0;
@@ -19,25 +19,22 @@ export class Parameters {
     });
     /** All numbers; call `changed` after writing to it. */
     this.vector = new Float32Array(at);
-    this.entries.forEach((entry, i) => this.vector.set(entries[i].value, entry.at));
+    /** The names of those that have no values yet. */
+    this.missing = new Set();
+    this.entries.forEach((entry, i) => {
+      const { value } = entries[i];
+      if (value) this.vector.set(value, entry.at);
+      else this.missing.add(entry.name);
+    });
     /** Goes up with every change, so that programs know when to look again. */
     this.version = 1;
     this.byName = new Map(this.entries.map((entry) => [entry.name, entry]));
   }
 
-  /** Those of a program's header with the numbers of one vector. */
-  static of(entries, vector) {
-    let at = 0;
-    return new Parameters(entries.map((entry) => {
-      const size = sizeOf(entry.shape);
-      at += size;
-      return { ...entry, value: vector.subarray(at - size, at) };
-    }));
-  }
-
-  /** Say that numbers of `vector` were written. */
+  /** Say that the numbers of `vector` were written. */
   changed() {
     this.version += 1;
+    this.missing.clear();
   }
 
   /**

@@ -64,6 +64,10 @@ export class Pass {
     this.once = players(program.once, machine);
     this.each = players(program.each, machine);
     this.links = linked(header, program, parameters, machine);
+    /** What "gradients" of a descent are of, in their order. */
+    this.trained = header.parameters
+      .filter(({ trainable }) => trainable !== false)
+      .map(({ name }) => parameters.byName.get(name));
 
     const port = (view) => new Port(view, machine);
     this.ins = mapped(program.inputs, port);
@@ -81,9 +85,16 @@ export class Pass {
     this.filled.add(k);
   }
 
-  /** Play the program, from what the inputs hold, with the parameters as they are. */
+  /**
+   * Play the program, from what the inputs hold, with the parameters as they are.
+   *
+   * @throws {ProgramError} parameters that the file does not hold have not been set.
+   */
   run() {
     const { parameters, links } = this;
+    if (parameters.missing.size) {
+      throw new ProgramError(`these parameters have no values yet: ${[...parameters.missing].join(", ")}`);
+    }
     if (this.version !== parameters.version) {
       this.version = parameters.version;
       for (let i = 0; i < links.all.length; i++) links.all[i].here.set(links.all[i].there);
