@@ -16,6 +16,7 @@ _HERE = Path(__file__).parent
 STYLES = (
     "tokens.css",
     "panel.css",
+    "stage/scrubber.css",
     "run_bar.css",
     "tabs.css",
     "code_view.css",

@@ -2,38 +2,16 @@
 
 import { followClasses } from "./classes.js";
 import { clockFor } from "./stage/clock.js";
-import { icon, make } from "./stage/dom.js";
+import { make } from "./stage/dom.js";
+import {
+  DirectionButton, LayerScrubber, PlayButton, TrainingScrubber, button, dress, grouped, playerKey,
+  stepButton,
+} from "./stage/player_controls.js";
 import { carried, whereabouts } from "./stage/transport.js";
 
-const PLAY = "M4 2.5v11l9.5-5.5z";
-const PAUSE = "M3.5 2.5h3.2v11H3.5zM9.3 2.5h3.2v11H9.3z";
 const STOP = "M3.5 3.5h9v9h-9z";
-const BACK = "M3 3h2v10H3zM13 3v10L6 8z";
-const ON = "M11 3h2v10h-2zM3 3v10l7-5z";
-const TURN = "M10.5 2 14 5l-3.5 3V6H2V4h8.5zM5.5 8v2H14v2H5.5v2L2 11z";
+const TRAIN = "M4 2.5v11l9.5-5.5z";
 const RESET = "M8 3a5 5 0 1 1-4.9 6h2A3 3 0 1 0 8 5v2.2L4 4.1 8 1z";
-
-/**
- * The film's moment for a step that the training scrubber shows: the last one not after it, or the
- * first; −1 where there is no film.
- */
-export function momentAt(moments, step) {
-  const after = moments.findIndex((moment) => moment > step);
-  return after < 0 ? moments.length - 1 : Math.max(after - 1, 0);
-}
-
-/** "1,200" */
-export const grouped = (number) => number.toLocaleString("en");
-
-function track(label, listeners, ticks) {
-  const input = make("input", { type: "range", min: 0, step: "any", "aria-label": label, ...listeners });
-  return [input, make("div", { class: "fv-run-track" }, ...(ticks ? [ticks] : []), input)];
-}
-
-const filled = (input) => {
-  const most = Number(input.max);
-  input.style.setProperty("--fv-done", `${most > 0 ? (100 * Number(input.value)) / most : 0}%`);
-};
 
 export default {
   render({ model, el }) {
@@ -45,88 +23,75 @@ export default {
     let clock = null;
     const player = () => clock.player;
     const act = (change, settled = true) => clock.act(change, settled);
-    const button = (name, text, path, click, shape = "") =>
-      make("button", { type: "button", class: `fv-run-button ${shape}`, title: name, "aria-label": name, click },
-        ...(path ? [icon(path)] : []), ...(text ? [make("span", {}, text)] : []));
 
     // ---- depth -------------------------------------------------------------------------------
 
-    const back = button("Previous state (←)", "", BACK, () => act((p) => p.step(-1)), "fv-run-extra");
-    const play = button("Play (Space)", "Play", PLAY,
-      () => act((p) => { p.moment = -1; (p.playing ? p.pause() : p.play()); }), "fv-run-play");
-    const on = button("Next state (→)", "", ON, () => act((p) => p.step(1)), "fv-run-extra");
-    const ticks = make("div", { class: "fv-run-ticks", "aria-hidden": "true" });
-    const [depth, depthTrack] = track("Position between base and data", {
-      input: () => act((p) => { p.pause(); p.seek(Number(depth.value)); }, false),
-      change: () => act((p) => p.seek(Number(depth.value))),
-      keydown: (event) => keys(event),
-    }, ticks);
+    // What plays is what there is now.
+    const play = new PlayButton(
+      (change) => act((p) => { p.seekMoment(-1); change(p); }), "fv-run-button fv-run-play");
+    const depth = new LayerScrubber(act, (event) => keys(event));
+    const way = new DirectionButton(act, "fv-run-button fv-run-way");
     const where = make("output", { class: "fv-run-words" });
-    const way = button("Direction of playing", "", "", () =>
-      act((p) => { p.direction = p.direction === "inverse" ? "forward" : "inverse"; }), "fv-run-way");
     const unit = make("span", { class: "fv-run-label", "aria-hidden": "true" });
+    const beside = "fv-run-button fv-run-extra";
     const depthRow = make("div", { class: "fv-run-row fv-run-depth" },
-      make("div", { class: "fv-run-buttons" }, back, play, on), unit, depthTrack, where, way);
+      make("div", { class: "fv-run-buttons" },
+        stepButton(act, -1, beside), play.element, stepButton(act, 1, beside)),
+      unit, depth.element, where, way.element);
 
     // ---- training ----------------------------------------------------------------------------
 
     const press = (kind) => {
       // What is trained is what is seen: now, and where the flow ends.
       const starts = kind !== "reset" && !model.get("running");
-      if (starts && looksBack()) status.textContent = goingOn();
+      if (starts && player().moment >= 0) status.textContent = goingOn();
       act((p) => {
-        p.moment = -1;
+        p.seekMoment(-1);
         if (!starts || p.playing) return;
         p.seek(p.direction === "inverse" ? 0 : p.last);
       });
       model.send({ kind });
     };
-    const train = button("Train (T)", "Train", PLAY, () => press("train"), "fv-run-train");
-    const step = button("One training step", "Step", "", () => press("step"), "fv-run-extra");
-    const reset = button("Reset: back to the untrained flow (R)", "Reset", RESET, () => press("reset"), "fv-run-reset");
-    const [past, pastTrack] = track("Training step", {
-      input: () => rewind(),
-      change: () => rewind(),
+    const presses = (kind, shape, name, look) => {
+      const element = button(`fv-run-button ${shape}`, () => press(kind));
+      dress(element, name, look);
+      return element;
+    };
+    const train = presses("train", "fv-run-train", "Train (T)", { path: TRAIN, words: "Train" });
+    const step = presses("step", "fv-run-extra", "One training step", { words: "Step" });
+    const reset = presses(
+      "reset", "fv-run-reset", "Reset: back to the untrained flow (R)", { path: RESET, words: "Reset" });
+    const past = new TrainingScrubber((moment) => {
+      if (model.get("running")) press("train"); // it pauses, and then there is a film
+      else act((p) => p.seekMoment(moment), false);
     });
     const progress = make("output", { class: "fv-run-words" });
     const status = make("output", { class: "fv-run-status" });
     const trainingRow = make("div", { class: "fv-run-row fv-run-training" },
       make("div", { class: "fv-run-buttons" }, train, step, reset),
       make("span", { class: "fv-run-label", "aria-hidden": "true" }, "training"),
-      pastTrack, progress, status);
+      past.element, progress, status);
     el.append(depthRow, trainingRow);
 
-    const looksBack = () => (player().moment ?? -1) >= 0;
     const goingOn = () => `going on from step ${grouped(model.get("step"))}`;
-
-    function rewind() {
-      if (model.get("running")) return press("train"); // it pauses, and then there is a film
-      const moments = model.get("moments");
-      const live = Number(past.value) >= model.get("step");
-      act((p) => { p.moment = live ? -1 : momentAt(moments, Number(past.value)); }, false);
-    }
 
     function showTraining() {
       const [at, steps, running] = ["step", "steps", "running"].map((name) => model.get(name));
       const moments = model.get("moments");
-      const moment = player().moment ?? -1;
-      const shown = moment >= 0 && moment < moments.length ? moments[moment] : at;
-      past.max = running ? Math.max(steps, 1) : Math.max(at, 1);
-      if (document.activeElement !== past || moment < 0) past.value = shown;
-      past.disabled = !running && moments.length < 2;
-      past.title = past.disabled ? "After some training, this goes back through it" : "Back through the training";
-      filled(past);
+      const { moment } = player();
+      const shown = past.update(player(), moments, at, running ? steps : at);
+      past.input.disabled = !running && moments.length < 2;
+      past.input.title = past.input.disabled
+        ? "After some training, this goes back through it" : "Back through the training";
       progress.replaceChildren(
         make("span", { class: "fv-run-long" }, "step "), grouped(shown),
         make("span", {}, ` of ${grouped(Math.max(steps, at))}`));
-      past.setAttribute("aria-valuetext", progress.textContent);
+      past.say(progress.textContent);
       status.textContent = moment >= 0 ? "looking back" : model.get("status");
       status.title = status.textContent;
       const starts = moment >= 0 ? `Train: ${goingOn()} (T)` : "Train (T)";
-      const name = running ? "Stop; Train goes on from there (T)" : starts;
-      train.replaceChildren(icon(running ? STOP : PLAY), make("span", {}, running ? "Stop" : "Train"));
-      train.setAttribute("aria-label", name);
-      train.title = name;
+      dress(train, running ? "Stop; Train goes on from there (T)" : starts,
+        running ? { path: STOP, words: "Stop" } : { path: TRAIN, words: "Train" });
       el.classList.toggle("fv-running", running);
       const hidden = model.get("hidden");
       for (const [one, kind] of [[train, "train"], [step, "step"], [reset, "reset"]]) {
@@ -137,66 +102,39 @@ export default {
 
     // ---- both --------------------------------------------------------------------------------
 
-    const drawn = {};
+    let drawn = null;
     function showDepth() {
-      const { position, last, playing, direction, stretches } = player();
-      const layers = last / stretches;
-      if (drawn.last !== last || drawn.layers !== layers) {
-        depth.max = last;
-        ticks.replaceChildren(...Array.from({ length: layers <= 32 ? layers + 1 : 2 }, () => make("i")));
-      }
-      if (drawn.playing !== playing) {
-        const name = playing ? "Pause (Space)" : "Play (Space)";
-        play.replaceChildren(icon(playing ? PAUSE : PLAY), make("span", {}, playing ? "Pause" : "Play"));
-        play.title = name;
-        play.setAttribute("aria-label", name);
-      }
-      if (drawn.direction !== direction) {
-        const inverse = direction === "inverse";
-        const shown = inverse ? "data → base" : "base → data";
-        way.replaceChildren(make("span", {}, shown), icon(TURN));
-        const name = `Direction: ${shown}, for ${inverse ? "densities" : "samples"}`;
-        way.title = name;
-        way.setAttribute("aria-label", name);
-      }
-      depth.value = position;
-      filled(depth);
+      const { position, last, stretches } = player();
+      for (const control of [play, depth, way]) control.update(player());
       const of = { name: model.get("unit"), range: model.get("unit_range") };
       const long = whereabouts(position, last, model.get("state_names"), stretches, of);
       const number = carried(model.get("readout"), position);
-      const short = `${Number((position / stretches).toFixed(1))}/${layers}`;
-      if (drawn.long !== long + number) {
+      const short = `${Number((position / stretches).toFixed(1))}/${last / stretches}`;
+      if (drawn !== long + number) {
+        drawn = long + number;
         where.replaceChildren(
           make("span", { class: "fv-run-long" }, long), make("span", { class: "fv-run-short" }, short),
           ...(number ? [make("span", { class: "fv-run-number" }, number)] : []));
-        depth.setAttribute("aria-valuetext", [long, number].filter(Boolean).join(" · "));
+        depth.say([long, number].filter(Boolean).join(" · "));
       }
-      Object.assign(drawn, { last, layers, playing, direction, long: long + number });
       unit.textContent = model.get("unit");
-      way.hidden = !model.get("reversible");
+      way.element.hidden = !model.get("reversible");
       depthRow.hidden = !model.get("depth");
     }
 
     let shownMoment = -1;
-    const heard = (now) => {
+    const heard = ({ moment }) => {
       showDepth();
-      if ((now.moment ?? -1) !== shownMoment) {
-        shownMoment = now.moment ?? -1;
-        showTraining();
-      }
+      if (moment === shownMoment) return;
+      shownMoment = moment;
+      showTraining();
     };
 
     function keys(event) {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      const moves = {
-        " ": (p) => (p.playing ? p.pause() : p.play()),
-        ArrowLeft: (p) => p.step(-1), ArrowRight: (p) => p.step(1),
-        Home: (p) => { p.pause(); p.seek(0); }, End: (p) => { p.pause(); p.seek(p.last); },
-      };
-      if (!moves[event.key]) return;
+      if (!playerKey(event.key, act)) return;
       event.preventDefault();
       event.stopPropagation();
-      act(moves[event.key]);
     }
 
     /** In the dashboard and on a projector keys work wherever the focus is, save where one types. */

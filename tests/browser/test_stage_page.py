@@ -1051,7 +1051,7 @@ def test_the_page_of_two_stages_fits_its_frame_with_both_scrubbers(
     for plot in page.locator(".fv-stage-plot").all():
         assert min(plot.bounding_box()["width"], plot.bounding_box()["height"]) > 0.25 * min(size)
     assert page.locator(".fv-stage-title").all_inner_texts() == ["Forward", "Reverse"]
-    page.get_by_label("Moment of the training").fill("1")
+    page.get_by_label("Training step").fill("200")
     page.get_by_role("button", name="Next state").click()
     beat(page, 60)
     bars = page.evaluate("flowviz.views.map((v) => [v.scene.particleAt(0, 1), v.player.position])")

@@ -7,7 +7,7 @@ import { fittedCells } from "../../flowviz/widgets/charts/cells.js";
 import { titled } from "../../flowviz/widgets/charts/figure.js";
 import { fitted } from "../../flowviz/widgets/charts/line_layout.js";
 import { formatAlike, formatNumber } from "../../flowviz/widgets/charts/numbers.js";
-import { apart, logTicks, tickFormat } from "../../flowviz/widgets/charts/ticks.js";
+import { apart, evenTicks, logTicks, tickFormat } from "../../flowviz/widgets/charts/ticks.js";
 import { barAt, limits, waterfall } from "../../flowviz/widgets/charts/waterfall.js";
 
 const widthOf = (text, px) => 0.6 * px * text.length;
@@ -25,6 +25,25 @@ test("logarithmic ticks are as many as there is room for", () => {
   assert.deepEqual(logTicks([0, 1], 6), [1, 2, 5, 10]);
   assert.deepEqual(logTicks([0.3, 0.7], 6), [2, 3, 4, 5]);
   assert.deepEqual(logTicks([-6, 6], 5), [1e-6, 1e-3, 1, 1e3, 1e6]);
+});
+
+test("numbers of steps stay apart, and one at least is there", () => {
+  assert.deepEqual(evenTicks([0, 500], 600, 60), [0, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500]);
+  assert.deepEqual(evenTicks([-1, 1], 100, 40), [-1, 0, 1]);
+  assert.deepEqual(evenTicks([1201, 1218], 60, 50), [1210]);
+  assert.deepEqual(evenTicks([1202.5, 1204.5], 20, 50), [1204]);
+  for (const [low, high] of [[0, 17], [1200, 1216], [1199, 2400], [3, 19_999], [0, 0.3]]) {
+    for (const width of [110, 150, 260, 700]) {
+      const { xaxis, margin } = fitted({ xaxis: { range: [low, high] } }, { width, height: 150 }, widthOf);
+      const { tickvals } = xaxis;
+      const inside = Math.max(width - margin.r - 48, 20);
+      assert.ok(tickvals.length >= 1 && tickvals.every((at) => low <= at && at <= high), `${tickvals}`);
+      tickvals.slice(1).forEach((at, i) => {
+        const apart = ((at - tickvals[i]) / (high - low)) * inside;
+        assert.ok(apart >= widthOf(at.toLocaleString("en", { maximumSignificantDigits: 5 }), 12) + 8, `${tickvals} on ${inside} px`);
+      });
+    }
+  }
 });
 
 test("ticks of a narrow range are told apart, and huge ones are short", () => {

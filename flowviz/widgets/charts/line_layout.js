@@ -1,6 +1,6 @@
 // A line chart's layout at the size at which it is drawn: names beside the ends, ticks that fit.
 
-import { apart, withTicks } from "./ticks.js";
+import { apart, withTicks, withTicksAcross } from "./ticks.js";
 
 /** Annotations of this name are the curves' names, at their ends. */
 export const END = "end";
@@ -22,7 +22,7 @@ export function fitted(layout, { width, height }, widthOf) {
   return {
     ...layout,
     margin,
-    xaxis: withTicks({ ticklabelstandoff: 3, ...layout.xaxis }, inside.width, 50, 8),
+    xaxis: withTicksAcross({ ticklabelstandoff: 3, ...layout.xaxis }, inside.width, 50, widthOf),
     yaxis: withTicks(layout.yaxis ?? {}, inside.height, 26, 6),
     annotations: [...others, ...named(ends, layout.yaxis?.range, inside.height)],
   };

@@ -1,5 +1,9 @@
 // Ticks and names that fit the size at which an axis is drawn.
 
+/** Pixels: the size of a tick's number, and what is left between two of them. */
+const TICK = 12;
+const GAP = 12;
+
 /** How many ticks an axis of so many pixels has room for. */
 export function room(length, each, most) {
   return Math.max(3, Math.min(most, Math.floor(length / each)));
@@ -20,11 +24,45 @@ export function logTicks([low, high], most) {
   return powers.filter((d) => d % stride === 0).map((d) => Number(`1e${d}`));
 }
 
+/**
+ * Round values of a linear axis of `length` pixels, `each` or more of them apart: one at least, be
+ * the axis ever so short.
+ */
+export function evenTicks([low, high], length, each) {
+  const inside = (stride) => {
+    const first = Math.ceil(low / stride - 1e-9);
+    const count = Math.max(Math.floor(high / stride + 1e-9) - first + 1, 0);
+    return Array.from({ length: count }, (_, i) => Number(((first + i) * stride).toPrecision(12)));
+  };
+  // 1, 2, 5, 10, 20, …
+  const round = (k) => [1, 2, 5][((k % 3) + 3) % 3] * 10 ** Math.floor(k / 3);
+  const least = ((high - low) * each) / length;
+  let k = 3 * Math.floor(Math.log10(least));
+  while (round(k) < least) k += 1;
+  const values = inside(round(k));
+  if (values.length > 0) return values;
+  // None of them is here: the roundest number that is.
+  while (inside(round(k)).length === 0) k -= 1;
+  return inside(round(k)).slice(0, 1);
+}
+
 /** The d3 format in which neighbouring ticks of a linear axis differ. */
 export function tickFormat([low, high]) {
   const size = Math.max(Math.abs(low), Math.abs(high));
   const digits = Math.max(3, Math.ceil(Math.log10(size / (high - low || 1))) + 2);
   return size >= 1e6 || size < 1e-3 ? `.${digits}~g` : `,.${digits}~r`;
+}
+
+/** The x axis with ticks `each` pixels apart, and so far that their numbers are; ticks of its own stay. */
+export function withTicksAcross(axis, length, each, widthOf) {
+  const { range } = axis;
+  if (!range || axis.tickvals || axis.type === "log") return withTicks(axis, length, each, 8);
+  const tickformat = tickFormat(range);
+  const digits = Number(/\d+/.exec(tickformat)[0]);
+  const widths = range.map((end) =>
+    widthOf(end.toLocaleString("en", { maximumSignificantDigits: digits }), TICK));
+  const tickvals = evenTicks(range, length, Math.max(each, ...widths.map((width) => width + GAP)));
+  return { tickmode: "array", tickvals, tickformat, ...axis };
 }
 
 /** An axis with the ticks that its length has room for; ticks of its own stay. */

@@ -1,6 +1,7 @@
 // What the pointer and the keys do on the plot: probe, pick, draw, and drive the player.
 
 import { label } from "./axes.js";
+import { playerKey } from "./player_controls.js";
 
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -173,17 +174,4 @@ export class Interaction {
       this.host.drawnChanged(true);
     } else if (picking) this.host.pick(x, y, Infinity);
   }
-}
-
-/** What a key does to the player; false if nothing. */
-export function playerKey(key, act) {
-  const change = {
-    " ": (p) => (p.playing ? p.pause() : p.play()),
-    ArrowLeft: (p) => p.step(-1),
-    ArrowRight: (p) => p.step(1),
-    Home: (p) => { p.pause(); p.seek(0); },
-    End: (p) => { p.pause(); p.seek(p.last); },
-  }[key];
-  if (change) act(change);
-  return Boolean(change);
 }

@@ -36,7 +36,8 @@ from flowviz.widgets.stage.marks.arrays import Array, checked_extent, raw_bytes
 
 _HERE = Path(__file__).parent
 _CSS = "\n".join(
-    path.read_text(encoding="utf-8") for path in (_HERE.parent / "tokens.css", _HERE / "stage.css")
+    path.read_text(encoding="utf-8")
+    for path in (_HERE.parent / "tokens.css", _HERE / "scrubber.css", _HERE / "stage.css")
 )
 
 

@@ -3,7 +3,7 @@
 
 import { clockFor } from "./clock.js";
 import { make } from "./dom.js";
-import { playerKey } from "./interaction.js";
+import { playerKey } from "./player_controls.js";
 import { Reel } from "./reel.js";
 import { Tally } from "./tally.js";
 import { Transport } from "./transport.js";
@@ -121,7 +121,6 @@ function playing(act) {
     onKey: (event) => {
       if (playerKey(event.key, act)) event.preventDefault();
     },
-    turn: () => act((p) => { p.direction = p.direction === "inverse" ? "forward" : "inverse"; }),
   });
   const reel = new Reel({ act, live: "end" });
   const update = (player, views) => {

@@ -1,13 +1,9 @@
 // The bar under the stage: play, step, scrub, where one is, and which way.
 
 import { label } from "./axes.js";
-import { icon, make } from "./dom.js";
+import { make } from "./dom.js";
 import { between } from "./marks.js";
-
-const PLAY = "M4 2.5v11l9.5-5.5z";
-const PAUSE = "M3.5 2.5h3.2v11H3.5zM9.3 2.5h3.2v11H9.3z";
-const BACK = "M3 3h2v10H3zM13 3v10L6 8z";
-const ON = "M11 3h2v10h-2zM3 3v10l7-5z";
+import { DirectionButton, LayerScrubber, PlayButton, stepButton } from "./player_controls.js";
 
 /** What one step of an animation is, where nothing else is said. */
 export const LAYER = { name: "layer", range: [0, 1] };
@@ -70,65 +66,31 @@ export function carried(readout, position) {
 }
 
 export class Transport {
-  /** act(change): change the player; `onKey` handles keys as the stage does. */
-  constructor({ act, onKey, turn }) {
-    const button = (path, name, click) =>
-      make("button", { type: "button", title: name, "aria-label": name, click }, icon(path));
-    this.back = button(BACK, "Previous state (←)", () => act((p) => p.step(-1)));
-    this.play = button(PLAY, "Play (Space)", () => act((p) => (p.playing ? p.pause() : p.play())));
-    this.play.classList.add("fv-stage-play");
-    this.on = button(ON, "Next state (→)", () => act((p) => p.step(1)));
-    this.scrubber = make("input", {
-      type: "range", min: 0, step: "any", "aria-label": "Position between base and data",
-      input: () => act((p) => { p.pause(); p.seek(Number(this.scrubber.value)); }, false),
-      change: () => act((p) => p.seek(Number(this.scrubber.value))),
-      keydown: onKey,
-    });
-    this.ticks = make("div", { class: "fv-stage-ticks", "aria-hidden": "true" });
+  /** act(change, settled): change the player; `onKey` handles keys as the stage does. */
+  constructor({ act, onKey }) {
+    this.play = new PlayButton(act, "fv-stage-play");
+    this.scrubber = new LayerScrubber(act, onKey);
     this.readout = make("output", { class: "fv-stage-readout" });
-    this.way = make("button", {
-      type: "button", class: "fv-stage-way", title: "Direction of playing", click: turn,
-    });
+    this.way = new DirectionButton(act, "fv-stage-way");
     this.element = make(
       "div", { class: "fv-stage-transport", role: "group", "aria-label": "Playing" },
-      this.back, this.play, this.on,
-      make("div", { class: "fv-stage-track" }, this.ticks, this.scrubber), this.readout, this.way,
+      stepButton(act, -1), this.play.element, stepButton(act, 1),
+      this.scrubber.element, this.readout, this.way.element,
     );
-    this.shown = {};
   }
 
   /** Bring everything in line with the player; `unit` as in whereabouts, not `reversible`: one way. */
   update(player, names, readout, unit = LAYER, reversible = true) {
-    const { position, last, playing, direction, stretches } = player;
-    const layers = last / stretches;
-    if (this.shown.last !== last || this.shown.layers !== layers) {
-      this.scrubber.max = last;
-      this.ticks.replaceChildren(
-        ...Array.from({ length: layers <= 32 ? layers + 1 : 2 }, () => make("i")),
-      );
-    }
-    if (this.shown.playing !== playing) {
-      this.play.replaceChildren(icon(playing ? PAUSE : PLAY));
-      const name = playing ? "Pause (Space)" : "Play (Space)";
-      this.play.title = name;
-      this.play.setAttribute("aria-label", name);
-    }
-    if (this.shown.direction !== direction) {
-      const inverse = direction === "inverse";
-      this.way.textContent = inverse ? "data → base" : "base → data";
-      this.way.setAttribute("aria-label", `Direction: ${this.way.textContent}`);
-    }
-    this.way.hidden = !reversible;
-    this.scrubber.value = position;
-    this.scrubber.style.setProperty("--fv-done", `${last > 0 ? (100 * position) / last : 0}%`);
+    const { position, last, stretches } = player;
+    for (const control of [this.play, this.scrubber, this.way]) control.update(player);
+    this.way.element.hidden = !reversible;
+    this.reserve(player, names, readout, unit);
     const text = [whereabouts(position, last, names, stretches, unit), carried(readout, position)]
       .filter(Boolean).join(" · ");
-    this.reserve(player, names, readout, unit);
-    if (this.shown.text !== text) {
-      this.readout.textContent = text;
-      this.scrubber.setAttribute("aria-valuetext", text);
-    }
-    this.shown = { last, layers, playing, direction, text };
+    if (text === this.text) return;
+    this.text = text;
+    this.readout.textContent = text;
+    this.scrubber.say(text);
   }
 
   /** Keep room for the longest text, so that nothing moves while it plays. */

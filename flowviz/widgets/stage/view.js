@@ -5,11 +5,12 @@ import { freshId, icon, make } from "./dom.js";
 import { fileName, savePage, savePng } from "./export.js";
 import { Film } from "./film.js";
 import { Handles } from "./handles.js";
-import { Interaction, playerKey } from "./interaction.js";
+import { Interaction } from "./interaction.js";
 import { legendWords, legends } from "./legend.js";
 import { KINDS } from "./marks.js";
 import { palettes } from "./palette.js";
 import { Picture, viewOf } from "./picture.js";
+import { playerKey } from "./player_controls.js";
 import { Scene } from "./scene.js";
 import { Strip } from "./strip.js";
 import { register } from "./registry.js";
@@ -108,7 +109,6 @@ export class StageView {
         event.preventDefault();
         event.stopPropagation();
       },
-      turn: () => this.turn(),
     });
     this.head = make(
       "div", { class: "fv-stage-head" }, this.heading, this.strip.legend, this.tools,
@@ -283,10 +283,6 @@ export class StageView {
   act(change, settled = true) {
     this.wanted = null;
     this.clock.act(change, settled);
-  }
-
-  turn() {
-    this.act((p) => { p.direction = p.direction === "inverse" ? "forward" : "inverse"; });
   }
 
   /** The clock moved. */
