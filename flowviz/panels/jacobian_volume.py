@@ -169,6 +169,9 @@ class JacobianVolume(Panel):
         with self.show.ours():
             small = replace(self._grid(grid_trace(flow, EXTENT, STRIP_CELLS)), label="")
             self.show.show([*marks, *self._cursor(flow).shapes()], [small], flow, window)
+            carried = {"grids": ["forward"], "shapes": ["point", "tangent"]}
+            self.stage.carried = {**carried, "particles": ["forward"] * settings.particles}
+            self.stage.coloured = {"grids": settings.per}
         self.choice.show(self.show.names)
         self._volume(grid)
         self.show.seek()

@@ -195,6 +195,8 @@ class KLComparison(Panel):
                 if stage.frames != last + 1:
                     stage.position = float(last)
                 stage.show(self._picture(grid, i, model), _particles(self._traces[i]))
+                density = self.settings.show == "density"
+                stage.carried = {"particles": ["forward"], "images": ["density"] * density}
                 stage.description = (
                     f"{SHOWN[self.settings.show]} after {self.fit.done:,} steps of {VOICES[i]} KL "
                     f"on {grid.target.title}, whose contours are drawn: {in_words(model)}"

@@ -174,7 +174,9 @@ class Trajectories(Panel):
         with self.show.ours():
             self.show.show(marks, [small], self.model.flow, window, flow)
             self.stage.direction = settings.direction
-            self.stage.carried = {"particles": settings.direction, "paths": "point"}
+            self.stage.carried = {"particles": [settings.direction], "paths": ["point"]}
+            moving = settings.color in ("layer", "density")
+            self.stage.coloured = {"particles": settings.color} if moving else {}
         errors = round_trip(flow, trace.states[-1][:ROUND_TRIPS])
         self.worst.show(float(errors.max()))
         self.typical.show(float(errors.median()))

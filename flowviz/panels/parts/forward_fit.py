@@ -140,12 +140,15 @@ class ForwardFit:
         """Start the training that was asked for."""
         self.fit.begin()
 
-    def in_page(self) -> dict[str, Any]:
-        """The flow, what it is trained on, and how."""
+    def in_page(self) -> dict[str, Any] | None:
+        """The flow, what it is trained on, and how; None where no stage shows what it carries."""
         settings, target = self._settings, self.target
+        carried = [hows for stage in self._show.stages for hows in stage.carried.values()]
+        ways = {how for hows in carried for how in hows}
+        if not ways:
+            return None
         if not target.has_samples:
             raise ValueError(f"{target.title} has no samples to train on")
-        ways = {way for stage in self._show.stages for way in stage.carried.values()}
         flow = flow_in_page(
             self.flow,
             begun(make_flow(settings), target, settings.batch, settings.seed),

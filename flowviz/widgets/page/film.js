@@ -4,38 +4,38 @@
 const MOST = 40;
 
 export class LearnedFilm {
-  /** carriers: of the stages' marks; live(): the flows' present parameters, a vector each. */
-  constructor(carriers) {
-    this.carriers = carriers;
-    this.moments = []; // {step, learned: [vector of each flow]}
-    this.stride = 1;
-  }
-
-  get length() {
-    return this.moments.length < 2 ? 0 : this.moments.length;
-  }
-
-  get steps() {
-    return this.moments.slice(0, this.length).map(({ step }) => step);
+  constructor() {
+    this.clear();
   }
 
   clear() {
-    this.moments = [];
+    this.moments = []; // {step, learned: a vector of each flow}
     this.stride = 1;
+    this.shown = false;
   }
 
-  /** Keep what was learned by a step. */
+  /** The training step of each moment; none while it is still taken. */
+  get steps() {
+    return this.shown && this.moments.length > 1 ? this.moments.map(({ step }) => step) : [];
+  }
+
+  /** Keep what was learned by a step, unless the last moment is close. */
   keep(step, learned) {
-    if (this.moments.length > 0 && step < this.moments.at(-1).step + this.stride) return;
-    this.moments.push({ step, learned: learned.map((vector) => vector.slice()) });
+    const last = this.moments.at(-1)?.step ?? -Infinity;
+    if (step < last + this.stride) return;
+    this.moments.push({ step, learned });
     if (this.moments.length <= MOST) return;
     this.moments = this.moments.filter((_, i) => i % 2 === 0);
-    this.stride *= 2;
+    this.stride = Math.max(2 * this.stride, this.moments[1].step - this.moments[0].step);
   }
 
-  /** The last moment is the present, whatever the stride. */
+  hide() {
+    this.shown = false;
+  }
+
+  /** The run is over: the last moment is the present, whatever the stride. */
   end(step, learned) {
-    if (this.moments.length === 0 || this.moments.at(-1).step >= step) return;
-    this.moments.push({ step, learned: learned.map((vector) => vector.slice()) });
+    if ((this.moments.at(-1)?.step ?? -1) < step) this.moments.push({ step, learned });
+    this.shown = true;
   }
 }

@@ -1,6 +1,5 @@
 // A flow in the page: its programs, made ready for as many points as are asked for.
 
-import { Parameters } from "../engine/parameters.js";
 import { floats } from "../stage/marks.js";
 
 /** The bytes of a base64 text. */
@@ -14,14 +13,17 @@ export class PageFlow {
    * @param {object} sent {programs: {kind: base64}, start, now: base64 of float32}.
    */
   constructor(engine, { programs, start, now }) {
+    this.files = Object.fromEntries(
+      Object.entries(programs).map(([kind, text]) => [kind, bytes(text)]),
+    );
     this.programs = Object.fromEntries(
-      Object.entries(programs).map(([kind, text]) => [kind, engine.read(bytes(text))]),
+      Object.entries(this.files).map(([kind, file]) => [kind, engine.read(file)]),
     );
     /** What it has learned before it is trained, and as it was saved: one vector each. */
     this.start = floats(start);
     this.now = floats(now);
-    const [{ header }] = Object.values(this.programs);
-    this.parameters = Parameters.of(header.parameters, this.now);
+    this.parameters = Object.values(this.programs)[0].parameters();
+    this.parameters.set(this.now);
     this.passes = new Map();
   }
 

@@ -34,9 +34,15 @@ export class Live {
     this.show();
   }
 
-  /** Draw everything with what the flows have learned. */
-  show() {
-    for (const carrier of this.carriers) carrier.carryAll();
+  /** Let the flows be what was learned, a vector each; `moving`: more is to come at once. */
+  learn(learned, moving = false) {
+    this.flows.forEach((flow, i) => flow.parameters.set(learned[i]));
+    this.show(moving);
+  }
+
+  /** Draw everything anew. */
+  show(moving = false) {
+    for (const carrier of this.carriers) carrier.carryAll(moving);
     this.tell();
   }
 
@@ -65,8 +71,6 @@ export class Live {
   showMoment(moment) {
     if (moment === this.moment) return;
     this.moment = moment;
-    const learned = this.training.learnedAt(moment);
-    this.flows.forEach((flow, i) => flow.parameters.set(learned[i]));
-    this.show();
+    this.learn(this.training.learnedAt(moment));
   }
 }

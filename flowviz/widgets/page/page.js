@@ -1,8 +1,10 @@
 // A panel as a page of its own: its pictures, its run bar, and the flow itself, which carries what
 // is dragged and is trained there.
 
-import runBar from "../run_bar.js";
+import { serve } from "../engine/worker.js";
+import { render } from "../run_bar_view.js";
 import { make } from "../stage/dom.js";
+import { floats } from "../stage/marks.js";
 import { ON_THE_PAGE, StillModel, standalone as still } from "../stage/standalone.js";
 import { Live } from "./live.js";
 
@@ -12,10 +14,27 @@ const RUN = {
   status: "", moments: [], hidden: [], greets: false,
 };
 
+/** A stage as it was saved, with room for the states of what the page carries itself. */
+function roomy(stage) {
+  const { frames } = stage;
+  const kinds = Object.entries(stage.carried).map(([kind, ways]) => [
+    kind,
+    stage[kind].map((mark, i) => {
+      if (!ways[i] || ways[i] === "density" || mark.states.shape[0] === frames) return mark;
+      const start = floats(mark.states.data);
+      const data = new Float32Array(frames * start.length);
+      for (let k = 0; k < frames; k++) data.set(start, k * start.length);
+      return { ...mark, states: { shape: [frames, ...mark.states.shape.slice(1)], data } };
+    }),
+  ]);
+  return { ...stage, ...Object.fromEntries(kinds) };
+}
+
 /** Show a saved panel in `parent`: as in standalone, and `live` as Panel.to_html writes it. */
 function standalone(parent, state) {
   if (!state.live) return still(parent, state);
-  const [first] = state.stages;
+  const stages = state.stages.map(roomy);
+  const [first] = stages;
   const { training } = state.live;
   const run = new StillModel({
     ...RUN, state_names: first.state_names, stretches: first.stretches, unit: first.unit,
@@ -23,8 +42,8 @@ function standalone(parent, state) {
     step: training.done, steps: Math.max(training.steps, training.done),
   });
   const element = make("div", {});
-  const page = still(parent, state, () => ({ elements: [element], update() {} }));
-  runBar.render({ model: run, el: element });
+  const page = still(parent, { ...state, stages }, () => ({ elements: [element], update() {} }));
+  render({ model: run, el: element });
   page.run = run;
   page.ready = Live.begin(page, state.live).catch((error) => {
     // Without the flow it plays what was recorded.
@@ -35,4 +54,4 @@ function standalone(parent, state) {
   return page;
 }
 
-export default { standalone };
+export default { standalone, serve };

@@ -1,11 +1,18 @@
 // Training in the page: what the run bar's buttons do, how far it is, and the film of it.
 
+import { train } from "../engine/worker.js";
 import { floats } from "../stage/marks.js";
-import { Trainer } from "../engine/trainer.js";
 import { LearnedFilm } from "./film.js";
 
-/** Milliseconds of a frame for steps, where the page itself makes them. */
-const SLICE = 12;
+/** The loss that is said is the mean of so many steps. */
+const RECENT = 50;
+
+/** The page's own module, from which the worker that trains is made. */
+function ownText() {
+  const text = document.querySelector("script[type=module]")?.textContent ?? "";
+  const end = text.indexOf("\nexport default $main;");
+  return end < 0 ? null : text.slice(0, end);
+}
 
 export class Training {
   /** live: what is trained and shown; sent: {flows, samples, training}. */
@@ -16,26 +23,22 @@ export class Training {
     this.samples = floats(samples);
     this.objectives = flows.map(({ objective }) => objective);
     this.film = new LearnedFilm();
+    this.heard = () => {};
+    this.sessions = null;
+    this.busy = false;
     this.begin(live.flows.map((flow) => flow.now), training.done);
   }
 
-  /** Trainers that go on from what was learned by a step. */
+  /** Be at what was learned by a step; nothing is made ready before it is trained. */
   begin(learned, done) {
-    const { batch, rate, average, seed } = this.settings;
-    this.trainers = this.live.flows.map((flow, i) => new Trainer(flow.programs[this.objectives[i]], {
-      parameters: learned[i], samples: this.samples, batch, rate, average, seed, steps: done,
-    }));
+    for (const session of this.sessions ?? []) session.end();
+    this.sessions = null;
+    this.learned = learned;
+    this.done = done;
+    this.losses = [];
     this.film.clear();
     this.film.keep(done, learned);
-    this.showMoments();
-  }
-
-  get learned() {
-    return this.trainers.map((trainer) => trainer.averaged);
-  }
-
-  get done() {
-    return this.trainers[0].steps;
+    this.tellMoments();
   }
 
   /** What was learned by a moment of the film; by now for −1. */
@@ -46,90 +49,105 @@ export class Training {
   // ---- the buttons ---------------------------------------------------------------------------
 
   press(kind) {
-    const running = this.run.get("running");
+    if (this.busy) return;
     if (kind === "reset") this.reset();
-    else if (running) this.stop("paused");
-    else if (kind === "step") this.advance(1);
-    else this.start();
+    else if (this.run.get("running")) this.stop();
+    else this.start(kind === "step" ? 1 : null);
   }
 
   reset() {
-    this.stop("");
+    this.run.set("running", false);
     this.begin(this.live.flows.map((flow) => flow.start), 0);
+    this.run.set("steps", this.settings.steps);
     this.show("not trained");
   }
 
-  start() {
-    const steps = this.run.get("steps");
-    // What is trained is not thrown away: as many steps again.
-    if (this.done >= steps) this.run.set("steps", this.done + this.settings.steps);
-    this.run.set("running", true);
-    this.hideMoments();
-    this.began = { at: performance.now(), step: this.done };
-    this.frame();
+  stop() {
+    for (const session of this.sessions) session.stop();
   }
 
-  stop(status) {
-    cancelAnimationFrame(this.request);
-    if (!this.run.get("running")) return;
-    this.run.set("running", false);
-    this.film.end(this.done, this.learned);
-    this.showMoments();
-    this.show(status);
+  async start(steps) {
+    this.busy = true;
+    this.run.set("status", "preparing");
+    try {
+      this.sessions ??= await this.makeSessions();
+    } catch (error) {
+      this.run.set("status", error.message);
+      return;
+    } finally {
+      this.busy = false;
+    }
+    // What is trained is not thrown away: as many steps again.
+    if (this.done >= this.run.get("steps")) this.run.set("steps", this.done + this.settings.steps);
+    this.run.set("running", true);
+    this.film.hide();
+    this.tellMoments();
+    this.began = { at: performance.now(), step: this.done };
+    for (const session of this.sessions) session.run(steps ?? this.run.get("steps") - this.done);
   }
 
   // ---- a run ---------------------------------------------------------------------------------
 
-  frame() {
-    const until = performance.now() + SLICE;
-    while (performance.now() < until && this.done < this.run.get("steps")) {
-      if (!this.advance(1, false)) return;
-    }
-    const seconds = (performance.now() - this.began.at) / 1000;
-    this.show(`${Math.round((this.done - this.began.step) / Math.max(seconds, 1e-3))} steps/s`);
-    if (this.done >= this.run.get("steps")) this.stop("");
-    else this.request = requestAnimationFrame(() => this.frame());
+  makeSessions() {
+    const { batch, rate, average, seed } = this.settings;
+    const text = ownText();
+    this.reports = this.live.flows.map(() => null);
+    return Promise.all(this.live.flows.map((flow, i) => train(
+      {
+        program: flow.files[this.objectives[i]],
+        parameters: this.learned[i],
+        table: this.objectives[i] === "descent" ? this.samples : null,
+        batch, seed, average, learningRate: rate, steps: this.done,
+      },
+      (report) => this.take(i, report),
+      text,
+    )));
   }
 
-  /** Make steps with all trainers; false where one failed. */
-  advance(steps, shown = true) {
-    for (let i = 0; i < steps; i++) {
-      for (const trainer of this.trainers) trainer.step();
-      const failure = this.trainers.map((trainer) => trainer.failure).find(Boolean);
-      if (failure) {
-        this.stop(failure);
-        return false;
-      }
-      this.film.keep(this.done, this.learned);
-    }
-    if (shown) this.show("");
-    return true;
+  /** A report of the i-th flow's training. */
+  take(i, report) {
+    this.reports[i] = report;
+    if (!this.run.get("running") || this.reports.some((one) => one === null)) return;
+    const steps = this.reports.map((one) => one.steps);
+    this.done = Math.min(...steps);
+    this.learned = this.reports.map((one) => one.averaged);
+    if (i === 0) this.losses = [...this.losses, ...report.losses].slice(-RECENT);
+    const failure = this.reports.map((one) => one.failure).find(Boolean);
+    const runs = this.reports.some((one) => one.runs);
+    this.film.keep(this.done, this.learned);
+    const seconds = Math.max((performance.now() - this.began.at) / 1000, 1e-3);
+    if (failure && runs) this.stop();
+    if (!runs) this.end(failure);
+    else this.show(`${this.loss()} · ${Math.round((this.done - this.began.step) / seconds)} steps/s`);
+  }
+
+  end(failure) {
+    this.run.set("running", false);
+    this.film.end(this.done, this.learned);
+    this.tellMoments();
+    const paused = this.done < this.run.get("steps") ? " · paused" : "";
+    this.show(failure ?? `${this.loss()}${paused}`);
+  }
+
+  /** The mean loss of the last steps, of the first flow. */
+  loss() {
+    const last = this.losses.slice(-RECENT);
+    if (last.length === 0) return "";
+    return `loss ${(last.reduce((a, b) => a + b, 0) / last.length).toFixed(3)}`;
   }
 
   /** Show what was learned by now. */
   show(status) {
     this.run.set("step", this.done);
     this.run.set("status", status);
-    const { learned } = this;
-    this.live.flows.forEach((flow, i) => flow.parameters.set(learned[i]));
-    this.live.page.saved = NaN;
-    this.live.show();
+    this.live.page.saved = NaN; // What was said is of what was saved.
+    this.live.learn(this.learned, this.run.get("running"));
   }
 
-  // ---- the film ------------------------------------------------------------------------------
-
-  showMoments() {
-    this.tellOf(this.film.steps);
-  }
-
-  hideMoments() {
-    this.tellOf([]);
-  }
-
-  tellOf(steps) {
+  /** Let the run bar and the clock know how many moments there are. */
+  tellMoments() {
+    const { steps } = this.film;
     this.run.set("moments", steps);
-    const { clock } = this.live.page;
-    this.heard ??= () => {};
-    clock.join(this.heard, 1, steps.length);
+    this.live.page.clock.join(this.heard, 1, steps.length);
   }
 }

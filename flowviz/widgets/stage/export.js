@@ -10,7 +10,7 @@ export const STATE = [
   "particles", "grids", "images", "contours", "fields", "paths", "shapes", "lines", "handles", "film",
   "window", "title", "description", "state_names", "position", "playing", "speed", "loop",
   "stretches", "direction", "unit", "unit_range", "reversible", "strip", "axes", "aspect",
-  "axis_titles", "readout", "picked", "picking", "carried",
+  "axis_titles", "readout", "picked", "picking", "carried", "coloured",
 ];
 
 function base64(data) {

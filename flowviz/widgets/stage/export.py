@@ -11,7 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from flowviz.widgets import esm
+from flowviz.widgets.stage.marks.arrays import raw_bytes
 
 if TYPE_CHECKING:
     from flowviz.widgets.charts import BarChart
@@ -23,6 +26,9 @@ _LIST = re.search(r"export const STATE = \[(.*?)\]", (_HERE / "export.js").read_
 assert _LIST is not None
 STATE: tuple[str, ...] = tuple(re.findall(r'"(\w+)"', _LIST[1]))
 """The traits that make up a stage, as the page's own export lists them."""
+
+LIVE_STYLES = ("run_bar.css", "page/page.css")
+"""The style sheets of a page that trains, besides the stage's."""
 
 
 def page(
@@ -67,24 +73,42 @@ def page(
         state = _plain(stage.get_state(key=set(STATE)))
         state["title"] = titles[i] if titles else stage.title
         state["voice"] = voices[i] if voices else ""
+        if live is not None:
+            _shorten(state, stage)
         states.append(state)
     state = {"title": title, "stages": states, "said": dict(said or {})}
     if bars is not None and bars.names:
         rows = [[v if math.isfinite(v) else None for v in row] for row in bars.rows.tolist()]
         state["bars"] = {"title": bars.what, "names": bars.names, "rows": rows}
-    code = str(stages[0]._esm)
+    code, css = str(stages[0]._esm), str(stages[0]._css)
     if live is not None:
         state["live"] = live
         code = esm.module(_HERE.parent / "page" / "page.js")
+        css += "".join((_HERE.parent / name).read_text("utf-8") for name in LIVE_STYLES)
     parts = {
         "title": html.escape(title or stages[0].title or "flowviz", quote=False),
-        "css": str(stages[0]._css),
+        "css": css,
         "esm": re.sub(r"</(script)", r"<\\/\1", code, flags=re.IGNORECASE),
         "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace(
             "<", "\\u003c"
         ),
     }
     return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _SHELL)
+
+
+def _shorten(state: dict[str, Any], stage: Stage) -> None:
+    """Of marks that the page carries itself only where they start is sent; of contours, half."""
+    for kind, ways in stage.carried.items():
+        for sent, mark, way in zip(state[kind], getattr(stage, kind), ways, strict=False):
+            if way == "density":
+                continue
+            start = mark.states[-1:] if way == "inverse" else mark.states[:1]
+            sent["states"] = {"shape": list(start.shape), "data": _plain(raw_bytes(start))}
+    for sent, contours in zip(state["contours"], stage.contours, strict=True):
+        half = contours.values.astype(np.float16)
+        sent["values"] = {"shape": list(half.shape), "data": _plain(raw_bytes(half)), "half": True}
+    state["film"] = []
+    state["frames"] = stage.frames
 
 
 def _plain(value: Any) -> Any:

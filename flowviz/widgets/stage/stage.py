@@ -41,8 +41,11 @@ _CSS = "\n".join(
 )
 
 
-CARRIED = ("particles", "grids", "paths", "shapes")
+CARRIED = ("particles", "grids", "images", "paths", "shapes")
 """The kinds of marks that a flow can carry."""
+WAYS = ("forward", "inverse", "point", "tangent", "density")
+"""How: states from the first one, or from the last; from the first, which moves with the handle;
+what the Jacobians at the handle make of it; or the model's density, an image."""
 
 
 class _Marks(t.List):
@@ -139,11 +142,16 @@ class Stage(anywidget.AnyWidget):
     handles = _Marks(Handles, echo_update=False, from_json=_handles_from_json)
 
     carried = t.Dict(
-        key_trait=t.Enum(CARRIED),
-        value_trait=t.Enum(("forward", "inverse", "point")),
-        help="for kinds of marks whose states a flow makes of the first (forward), of the last "
-        "(inverse), or of the first, which moves with the handle (point): how. A page that has the "
-        "flow's programs makes them itself",
+        key_trait=t.Enum(tuple(CARRIED)),
+        value_trait=t.List(t.Enum(WAYS)),
+        help="what of each kind of marks a page of its own makes itself by the flow's programs, "
+        "mark by mark: how it is carried",
+    ).tag(sync=True)
+    coloured = t.Dict(
+        key_trait=t.Enum(("particles", "grids")),
+        value_trait=t.Enum(("layer", "total", "density")),
+        help="what the values of carried marks are: log|det J| of the layer, its sum so far, or "
+        "the log-density on the way",
     ).tag(sync=True)
     film = t.List(t.Instance(Moment), help="what is shown at moments of a training run").tag(
         sync=True, echo_update=False, to_json=_marks_to_json

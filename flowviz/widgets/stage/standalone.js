@@ -15,7 +15,7 @@ const DEFAULTS = {
   position: 0, playing: false, speed: 600, loop: false, stretches: 1, direction: "forward",
   unit: "layer", unit_range: [0, 1], reversible: true, strip: false, axes: true, aspect: "equal",
   axis_titles: ["", ""], drawing: "off", drawn: null, probing: false, probe: null, picking: false,
-  picked: -1, readout: null, held: null, carried: {},
+  picked: -1, readout: null, held: null, carried: {}, coloured: {},
 };
 
 /** What the page sets by itself: one bar drives all its stages, each as large as there is room. */

@@ -160,6 +160,9 @@ FUNCTIONS: dict[Any, Function] = {
             "logical_or": "or",
         }.items()
     },
+    aten.isneginf.default: lambda x: do("eq", x, -math.inf),
+    aten.isposinf.default: lambda x: do("eq", x, math.inf),
+    aten.isinf.default: lambda x: do("eq", do("abs", x), math.inf),
     aten.bitwise_and.Tensor: _binary("and"),
     aten.bitwise_or.Tensor: _binary("or"),
     aten.mul.Tensor: _binary("mul"),
