@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowviz.serving import bundle
+from flowviz.serving import bundle, exporter
 
 
 def pages(c: Any, template: str, home: str, theme: str = "auto") -> None:
@@ -16,6 +16,7 @@ def pages(c: Any, template: str, home: str, theme: str = "auto") -> None:
         home: where the dashboard is, below the server's base URL.
         theme: "light", "dark", or "auto" for the browser's.
     """
+    exporter.install()
     c.VoilaConfiguration.template = template
     c.VoilaConfiguration.theme = "light"  # the base that our page's own two themes restyle
     # Voila writes ?theme= and ?template= into the page as they come.

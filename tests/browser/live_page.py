@@ -158,8 +158,7 @@ class LivePage:
             self.page.wait_for_timeout(50)
 
     def _kernel_id(self) -> str:
-        config = self.page.locator("#jupyter-config-data").inner_text()
-        return str(json.loads(config)["kernelId"])
+        return str(self.page.evaluate("document.body.dataset.kernelId"))
 
     def _listen(self, socket: WebSocket) -> None:
         def heard(_: str | bytes) -> None:

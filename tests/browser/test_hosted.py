@@ -91,7 +91,7 @@ def test_a_page_ends_its_kernel_when_it_is_loaded_again_and_a_notebooks_own_stay
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{origin}/flowviz/?layers=6&token=letmein", wait_until="commit")
     page.wait_for_selector(".fv-panel:not(.fv-away)", timeout=PATIENCE)
-    mine = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').text).kernelId")
+    mine = page.evaluate("document.body.dataset.kernelId")
     page.reload(wait_until="commit")
     page.wait_for_selector(".fv-panel:not(.fv-away)", timeout=PATIENCE)
     page.get_by_role("link", name="Lessons").click()

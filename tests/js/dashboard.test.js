@@ -46,6 +46,7 @@ function page({ kernelStatus = 200 } = {}) {
     history: { state: null, replaceState(_, __, url) { context.address = String(url); } },
     document: {
       hidden: false,
+      body: { dataset: { kernelId: "k-1" } },
       getElementById: (id) => (elements[id] ??= element()),
     },
     addEventListener: (kind, listener) => { listeners[kind] = listener; },
@@ -58,7 +59,7 @@ function page({ kernelStatus = 200 } = {}) {
     },
   };
   elements["jupyter-config-data"] = {
-    textContent: '{"baseUrl": "/base/", "kernelId": "k-1"}',
+    textContent: '{"baseUrl": "/base/"}',
   };
   context.window = context;
   context.WebSocket = Socket;

@@ -3,6 +3,7 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const config = () => JSON.parse(byId("jupyter-config-data")?.textContent ?? "null");
+  const kernelId = () => document.body.dataset.kernelId;
 
   // The token has done its work; it stays out of copied links and of the history.
   const here = new URL(location.href);
@@ -128,12 +129,11 @@
     tell(text);
   };
   const kernelExists = async () => {
-    const { baseUrl, kernelId } = config();
-    const reply = await fetch(`${baseUrl}api/kernels/${kernelId}`);
+    const reply = await fetch(`${config().baseUrl}api/kernels/${kernelId()}`);
     return reply.status !== 404;
   };
   const check = async () => {
-    if (lost || !config()) return;
+    if (lost || !kernelId()) return;
     try {
       if (!(await kernelExists())) lose("This page's session was ended after a long pause.");
     } catch { /* no connection: the socket's own close tells */ }
