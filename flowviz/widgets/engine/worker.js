@@ -11,6 +11,7 @@ const SHARE = 6;
  * The worker's side: trains, and reports once a frame, when the last report was seen.
  *
  * @param {object} scope the worker's `self`.
+ * @returns {function(): void} ends it.
  */
 export function serve(scope) {
   const { port1, port2 } = new MessageChannel();
@@ -61,6 +62,7 @@ export function serve(scope) {
     },
   };
   scope.onmessage = ({ data: { ask, value } }) => answers[ask](value);
+  return () => port1.close();
 }
 
 /** A training run in a worker. */
