@@ -197,7 +197,7 @@ test("the worker reports once it was seen, stops when asked, and says why it ref
       await new Promise((resolve) => scope.waiting.push(resolve));
     }
   };
-  const close = serve(scope);
+  serve(scope);
   const ask = (what, value) => scope.onmessage({ data: { ask: what, value } });
   await ask("setUp", setup({ program: new Uint8Array(9) }));
   assert.match(scope.sent[0].refused, /no program|header|JSON/);
@@ -213,5 +213,4 @@ test("the worker reports once it was seen, stops when asked, and says why it ref
   const last = scope.sent.at(-1).report;
   assert.equal(last.runs, false);
   assert.equal(scope.sent.reduce((sum, { report }) => sum + report.losses.length, 0), last.steps);
-  close();
 });
