@@ -44,7 +44,8 @@ function scaled(x) {
 export function erf(x) {
   const size = Math.abs(x);
   if (size <= SMALL) return x * ratio(x * x, ERF);
-  return Math.sign(x) * (1 - (size > 6 ? 0 : Math.exp(-x * x) * scaled(size))) + (x - x);
+  if (x !== x) return x;
+  return Math.sign(x) * (1 - (size > 6 ? 0 : Math.exp(-x * x) * scaled(size)));
 }
 
 /** 1 − erf(x). */
