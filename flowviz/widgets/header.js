@@ -162,6 +162,7 @@ export default {
       choice.prepend(new Option("Presets", ""));
       presets.hidden = choice.hidden = labels.length === 0;
       markPreset();
+      makeRoom();
     }
 
     function markPreset() {
@@ -184,6 +185,12 @@ export default {
         : "The picture alone, as large as it will go; Escape leaves";
       present.setAttribute("aria-pressed", String(presenting));
       if (!presenting && fills()) document.exitFullscreen();
+    }
+
+    /** No chip is cut for the invitation. */
+    function makeRoom() {
+      el.classList.remove("fv-crowded");
+      el.classList.toggle("fv-crowded", presets.scrollWidth > presets.clientWidth);
     }
 
     // ---- keys of a presentation --------------------------------------------------------------
@@ -236,6 +243,9 @@ export default {
     }
     drawPresets();
     draw();
+    const sized = new ResizeObserver(makeRoom);
+    for (const part of [head, title, invitation]) sized.observe(part);
+    ends.push(() => sized.disconnect());
     return () => { for (const end of ends) end(); };
   },
 };

@@ -54,17 +54,18 @@ LOOK = """([panel, pressed]) => {
 }"""
 
 
-# What has to be scrolled to, of the controls and the goals, where the window is wide.
+# What has to be scrolled to, of the controls, the goals and the presets, where the window is wide.
 SCROLLED = """panel => {
   const root = document.querySelector(panel);
   const controls = root.querySelector('.fv-slot-controls > .fv-card');
   const seen = root.querySelector('.fv-goals').getBoundingClientRect();
   const over = [...root.querySelectorAll('.fv-goals li')]
     .filter((one) => one.getBoundingClientRect().bottom > seen.bottom + 1);
-  const tabs = root.querySelector('.fv-tab-list');
+  const [tabs, presets] = ['.fv-tab-list', '.fv-presets'].map((one) => root.querySelector(one));
   const found = over.map((one) => one.innerText);
   if (controls.scrollHeight > controls.clientHeight + 1) found.push('the controls');
   if (tabs.scrollWidth > tabs.clientWidth) found.push('the tabs');
+  if (presets.scrollWidth > presets.clientWidth) found.push('the presets');
   return found;
 }"""
 

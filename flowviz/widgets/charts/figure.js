@@ -99,6 +99,7 @@ export function styled(layout, font) {
   };
   const base = {
     autosize: false,
+    minreducedwidth: 24, // else names beside a narrow plot are cut
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: font, size: 13, color: "--fv-ink" },
