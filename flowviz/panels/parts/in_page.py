@@ -48,7 +48,8 @@ def flow_in_page(
         programs[kind] = _text(program.without_parameters().to_bytes())
     return {
         "programs": programs,
-        "start": _text(numbers(start).tobytes()),
+        # Half the digits: another start, by a rounding.
+        "start": _text(numbers(start).astype(np.float16).tobytes()),
         "now": _text(numbers(now).tobytes()),
     }
 
@@ -74,8 +75,9 @@ def training_in_page(settings: Any, fit: Fit, rate: float) -> dict[str, Any]:
 
 
 def samples_in_page(target: Target, seed: int) -> str:
-    """Samples of the target ``[SAMPLES, 2]``."""
-    return _text(target.sample(SAMPLES, Generator().manual_seed(seed)).numpy().tobytes())
+    """Samples of the target ``[SAMPLES, 2]``, float16."""
+    x = target.sample(SAMPLES, Generator().manual_seed(seed))
+    return _text(x.half().numpy().tobytes())
 
 
 def _text(data: bytes) -> str:

@@ -10,7 +10,7 @@ export function bytes(text) {
 export class PageFlow {
   /**
    * @param {Engine} engine
-   * @param {object} sent {programs: {kind: base64}, start, now: base64 of float32}.
+   * @param {object} sent {programs: {kind: base64}, start, now}: base64 of float16 and of float32.
    */
   constructor(engine, { programs, start, now }) {
     this.files = Object.fromEntries(
@@ -20,7 +20,7 @@ export class PageFlow {
       Object.entries(this.files).map(([kind, file]) => [kind, engine.read(file)]),
     );
     /** What it has learned before it is trained, and as it was saved: one vector each. */
-    this.start = floats(start);
+    this.start = floats(start, true);
     this.now = floats(now);
     this.parameters = Object.values(this.programs)[0].parameters();
     this.parameters.set(this.now);

@@ -13,12 +13,13 @@ export class Live {
    * @param {object} page {views, clock, tally, run} of page.js.
    * @param {object} sent {flows: [{programs, start, now, objective}], stages: which flow is whose,
    *   samples, training}, as Panel.to_html writes it.
+   * @param {string} code the page's own module.
    */
-  static async begin(page, sent) {
-    return new Live(page, sent, await Engine.start());
+  static async begin(page, sent, code) {
+    return new Live(page, sent, code, await Engine.start());
   }
 
-  constructor(page, sent, engine) {
+  constructor(page, sent, code, engine) {
     this.page = page;
     this.engine = engine;
     this.flows = sent.flows.map((flow) => new PageFlow(engine, flow));
@@ -26,7 +27,7 @@ export class Live {
     page.views.forEach((view, i) => {
       view.carrier = { follow: (point) => this.follow(i, point) };
     });
-    this.training = new Training(this, sent);
+    this.training = new Training(this, sent, code);
     page.run.send = ({ kind }) => this.training.press(kind);
     // A moment of the film is what was learned by then.
     this.moment = -1;

@@ -30,9 +30,11 @@ function roomy(stage) {
   return { ...stage, ...Object.fromEntries(kinds) };
 }
 
-/** Show a saved panel in `parent`: as in standalone, and `live` as Panel.to_html writes it. */
-function standalone(parent, state) {
-  if (!state.live) return still(parent, state);
+/**
+ * Show a saved panel in `parent`: as in stage/standalone.js, and `live` as Panel.to_html writes it;
+ * code: this module's own text.
+ */
+function standalone(parent, state, code) {
   const stages = state.stages.map(roomy);
   const [first] = stages;
   const { training } = state.live;
@@ -45,7 +47,7 @@ function standalone(parent, state) {
   const page = still(parent, { ...state, stages }, () => ({ elements: [element], update() {} }));
   render({ model: run, el: element });
   page.run = run;
-  page.ready = Live.begin(page, state.live).catch((error) => {
+  page.ready = Live.begin(page, state.live, code).catch((error) => {
     // Without the flow it plays what was recorded.
     run.set("training", false);
     const words = `This page plays what was recorded: ${error.message}`;

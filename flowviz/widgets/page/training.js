@@ -7,20 +7,17 @@ import { LearnedFilm } from "./film.js";
 /** The loss that is said is the mean of so many steps. */
 const RECENT = 50;
 
-/** The page's own module, from which the worker that trains is made. */
-function ownText() {
-  const text = document.querySelector("script[type=module]")?.textContent ?? "";
-  const end = text.indexOf("\nexport default $main;");
-  return end < 0 ? null : text.slice(0, end);
-}
-
 export class Training {
-  /** live: what is trained and shown; sent: {flows, samples, training}. */
-  constructor(live, { flows, samples, training }) {
+  /**
+   * live: what is trained and shown; sent: {flows, samples, training}; code: the page's own module,
+   * from which the worker that trains is made.
+   */
+  constructor(live, { flows, samples, training }, code) {
+    this.code = code;
     this.live = live;
     this.run = live.page.run;
     this.settings = training;
-    this.samples = floats(samples);
+    this.samples = floats(samples, true);
     this.objectives = flows.map(({ objective }) => objective);
     this.film = new LearnedFilm();
     this.heard = () => {};
@@ -90,7 +87,6 @@ export class Training {
 
   makeSessions() {
     const { batch, rate, average, seed } = this.settings;
-    const text = ownText();
     this.reports = this.live.flows.map(() => null);
     return Promise.all(this.live.flows.map((flow, i) => train(
       {
@@ -100,7 +96,7 @@ export class Training {
         batch, seed, average, learningRate: rate, steps: this.done,
       },
       (report) => this.take(i, report),
-      text,
+      this.code,
     )));
   }
 

@@ -19,11 +19,12 @@ from flowviz.widgets.headless import without_comms
 from flowviz.widgets.jobs import JobRunner, in_words
 from flowviz.widgets.layout import classed
 from flowviz.widgets.naming import NAMINGS
+from flowviz.widgets.page import page
 from flowviz.widgets.panel import cells, drawing, twin
 from flowviz.widgets.panel.goals import Goal, GoalList
 from flowviz.widgets.panel.screen import Screen, body
 from flowviz.widgets.readouts import Kind, Message, Readout
-from flowviz.widgets.stage.export import page
+from flowviz.widgets.stage import export as film
 from flowviz.widgets.state import PanelState
 from flowviz.widgets.tabs import Tabs
 
@@ -287,15 +288,15 @@ class Panel:
             live = next(filter(None, (part.in_page() for part in self.parts)), None)
         except ValueError as error:
             untold = f"This page plays what was recorded: {error}."
-        return page(
-            self.screen.stages,
-            title=self.title,
-            titles=[stage.title for stage in self.screen.stages],
-            voices=self.screen.voices,
-            said={"summary": self.summary, "words": self.words(), "untrained": untold},
-            bars=self.screen.bars,
-            live=live,
-        )
+        more: dict[str, Any] = {
+            "title": self.title,
+            "titles": [stage.title for stage in self.screen.stages],
+            "voices": self.screen.voices,
+            "said": {"summary": self.summary, "words": self.words(), "untrained": untold},
+            "bars": self.screen.bars,
+        }
+        stages = self.screen.stages
+        return film.page(stages, **more) if live is None else page(stages, live, **more)
 
     def save_html(self, path: str | Path) -> Path:
         """Write :meth:`to_html` to a file; returns its path."""

@@ -11,10 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from flowviz.widgets import esm
-from flowviz.widgets.stage.marks.arrays import raw_bytes
 
 if TYPE_CHECKING:
     from flowviz.widgets.charts import BarChart
@@ -27,10 +23,6 @@ assert _LIST is not None
 STATE: tuple[str, ...] = tuple(re.findall(r'"(\w+)"', _LIST[1]))
 """The traits that make up a stage, as the page's own export lists them."""
 
-LIVE_STYLES = ("run_bar.css", "page/page.css")
-"""The style sheets of a page that trains, besides the stage's."""
-
-
 def page(
     stages: Sequence[Stage],
     *,
@@ -39,7 +31,6 @@ def page(
     voices: Sequence[str] = (),
     said: Mapping[str, str] | None = None,
     bars: BarChart | None = None,
-    live: Mapping[str, Any] | None = None,
 ) -> str:
     """The HTML of a page that shows stages side by side, as large as it is itself.
 
@@ -54,12 +45,31 @@ def page(
         said: "summary", what the page shows; "words", what is seen in the state in which it is
             saved; "untrained", what to say at its foot.
         bars: what the layers contribute, drawn beside the pictures.
-        live: what the page needs to carry the stages' marks through a flow itself, and to train
-            it (``flowviz/widgets/page/live.js``).
 
     Raises:
         ValueError: no stage, an unknown voice, or titles or voices of another number.
     """
+    state = state_of(stages, title=title, titles=titles, voices=voices, said=said, bars=bars)
+    code = str(stages[0]._esm)
+    parts = {
+        "title": html.escape(title or stages[0].title or "flowviz", quote=False),
+        "css": str(stages[0]._css),
+        "esm": re.sub(r"</(script)", r"<\\/\1", code, flags=re.IGNORECASE),
+        "state": json.dumps(state, ensure_ascii=False).replace("<", "\\u003c"),
+    }
+    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _SHELL)
+
+
+def state_of(
+    stages: Sequence[Stage],
+    *,
+    title: str = "",
+    titles: Sequence[str] = (),
+    voices: Sequence[str] = (),
+    said: Mapping[str, str] | None = None,
+    bars: BarChart | None = None,
+) -> dict[str, Any]:
+    """What a page of these stages holds, as JSON can; arguments and errors as of :func:`page`."""
     if not stages:
         raise ValueError("a page needs at least one stage")
     for name, given in (("titles", titles), ("voices", voices)):
@@ -70,53 +80,23 @@ def page(
             raise ValueError(f"a voice is forward, reverse or empty; got {voice!r}")
     states = []
     for i, stage in enumerate(stages):
-        state = _plain(stage.get_state(key=set(STATE)))
+        state = plain(stage.get_state(key=set(STATE)))
         state["title"] = titles[i] if titles else stage.title
         state["voice"] = voices[i] if voices else ""
-        if live is not None:
-            _shorten(state, stage)
         states.append(state)
-    state = {"title": title, "stages": states, "said": dict(said or {})}
+    whole: dict[str, Any] = {"title": title, "stages": states, "said": dict(said or {})}
     if bars is not None and bars.names:
         rows = [[v if math.isfinite(v) else None for v in row] for row in bars.rows.tolist()]
-        state["bars"] = {"title": bars.what, "names": bars.names, "rows": rows}
-    code, css = str(stages[0]._esm), str(stages[0]._css)
-    if live is not None:
-        state["live"] = live
-        code = esm.module(_HERE.parent / "page" / "page.js")
-        css += "".join((_HERE.parent / name).read_text("utf-8") for name in LIVE_STYLES)
-    parts = {
-        "title": html.escape(title or stages[0].title or "flowviz", quote=False),
-        "css": css,
-        "esm": re.sub(r"</(script)", r"<\\/\1", code, flags=re.IGNORECASE),
-        "state": json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace(
-            "<", "\\u003c"
-        ),
-    }
-    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _SHELL)
+        whole["bars"] = {"title": bars.what, "names": bars.names, "rows": rows}
+    return whole
 
 
-def _shorten(state: dict[str, Any], stage: Stage) -> None:
-    """Of marks that the page carries itself only where they start is sent; of contours, half."""
-    for kind, ways in stage.carried.items():
-        for sent, mark, way in zip(state[kind], getattr(stage, kind), ways, strict=False):
-            if way == "density":
-                continue
-            start = mark.states[-1:] if way == "inverse" else mark.states[:1]
-            sent["states"] = {"shape": list(start.shape), "data": _plain(raw_bytes(start))}
-    for sent, contours in zip(state["contours"], stage.contours, strict=True):
-        half = contours.values.astype(np.float16)
-        sent["values"] = {"shape": list(half.shape), "data": _plain(raw_bytes(half)), "half": True}
-    state["film"] = []
-    state["frames"] = stage.frames
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value with every buffer as base64 text, as JSON can hold it."""
     if isinstance(value, (memoryview, bytes)):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

@@ -1,0 +1,5 @@
+"""Panels as pages of their own."""
+
+from flowviz.widgets.page.page import page
+
+__all__ = ["page"]
