@@ -73,7 +73,7 @@ class OwnPoints:
         self._settings = settings
         self._said: tuple[str, str] = "", ""
         self._on_pad: tuple[tuple[float, float], ...] = ()  # the points, as the picture has them
-        self._read: dict[Any, _Reading] = {}  # by the points
+        self._read: dict[Any, _Reading] = {}  # of each set of points that was
         self._offering = False
         self._stage = stage
         self._file = FileButton(
