@@ -13,15 +13,12 @@ from torch import Generator, Tensor, nn
 from flowviz import arguments
 from flowviz.flows.bijection import Bijection, Composition
 from flowviz.flows.distributions import Base, explain_nan
-from flowviz.flows.normalisation.standardisation import (
-    Standardisation,
-    StandardisedContext,
-    moments,
-)
+from flowviz.flows.normalisation.standardisation import Standardisation, StandardisedContext
 from flowviz.flows.numerics.precision import without_autocast
 from flowviz.flows.numerics.transforms import numbers
 from flowviz.flows.recipe import Recipe
 from flowviz.flows.recording import Pass, Player
+from flowviz.moments import moments, moments_of_density
 
 if TYPE_CHECKING:
     from flowviz.flows.programs import Program
@@ -219,13 +216,7 @@ class Flow(nn.Module):
             ValueError: it has another shape or holds NaN or infinity, or a column of ``x`` never
                 varies: it has no density.
         """
-        location, scale = moments("x", arguments.wide("x", x, self.dim))
-        if bool((scale == 0).any()):
-            column = int((scale == 0).nonzero()[0]) + 1
-            raise ValueError(
-                f"column {column} of x is {x[0, column - 1].item():g} in every row: "
-                "it has no density; leave it out"
-            )
+        location, scale = moments_of_density("x", arguments.wide("x", x, self.dim))
         of_context = None
         if context is not None:
             if not self.context:

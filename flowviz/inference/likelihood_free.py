@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from flowviz import arguments
 from flowviz.flows.flow import Flow
-from flowviz.flows.normalisation.standardisation import moments
+from flowviz.moments import moments, moments_of_density
 from flowviz.objectives import Estimate, forward_kl
 
 
@@ -83,13 +83,7 @@ class NeuralPosterior(nn.Module):
             )
         self.flow = flow
         self.simulator = simulator
-        location, scale = moments("the simulator's θ", θ)
-        if bool((scale == 0).any()):
-            column = int((scale == 0).nonzero()[0]) + 1
-            raise ValueError(
-                f"parameter {column} of the prior is {θ[0, column - 1].item():g} in every draw: "
-                "it has no posterior density; leave it out"
-            )
+        location, scale = moments_of_density("the simulator's θ", θ)
         data_location, data_scale = moments("the simulator's x", x)
         self.register_buffer("location", location)
         self.register_buffer("scale", scale)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from flowviz.grid import Integral, Window
+from flowviz.moments import moments, standardised
 from flowviz.targets.log_sum_exp import log_sum_exp
 from flowviz.targets.table import LARGEST, read_table
 from flowviz.targets.target import Target
@@ -104,21 +105,15 @@ class PointsTarget(Target):
         return rows + noise @ self._scale_tril.mT.to(device)
 
 
-def _spread(points: Tensor) -> Tensor:
-    """Each column's standard deviation ``[2]``, exactly 0 for a constant column."""
-    spread = points.std(0)
-    return torch.where(spread > 1e-12 * points.abs().amax(0), spread, 0.0)
-
-
 def _covariance(points: Tensor) -> tuple[Tensor, bool]:
     """The covariance ``[2, 2]``, and whether it was singular and had to be widened.
 
     Points on a line have no density on the plane: across it the kernel keeps a hundredth of the
     points' spread.
     """
-    spread = _spread(points)
+    mean, spread = moments("points", points)
     scale = torch.where(spread > 0, spread, spread.max())
-    centred = (points - points.mean(0)) / scale
+    centred = (points - mean) / scale
     variances, axes = torch.linalg.eigh(centred.mT @ centred / (len(points) - 1))
     correlation = (axes * variances.clamp(min=1e-4)) @ axes.mT
     return correlation * scale * scale.unsqueeze(-1), bool(variances[0] < 1e-4)
@@ -172,7 +167,7 @@ def check_points(points: Any) -> np.ndarray:
         )
     if len(table) == 1:
         raise ValueError("one point has no density: at least two different ones are needed")
-    if (table == table[0]).all():
+    if not moments("points", torch.from_numpy(table))[1].any():
         raise ValueError(
             f"all {len(table):,} points are equal: at least two different ones are needed"
         )
@@ -189,8 +184,7 @@ def _make(
         table = table[np.sort(chosen)]
     points = torch.from_numpy(table)
     if standardise:
-        spread = _spread(points)
-        points = (points - points.mean(0)) / torch.where(spread > 0, spread, 1.0)
+        points = standardised("points", points)
     return PointsTarget(name, title, about, points, note)
 
 

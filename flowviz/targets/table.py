@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flowviz.targets.delimited_text import Rows, decode, has_numbers, is_missing, number, split
+from flowviz.targets.delimited_text import Rows, decode, is_missing, number, split
+from flowviz.targets.table_header import name_columns
 
 MAX_BYTES = 64 * 1024 * 1024
 LARGEST = 1e15
@@ -28,7 +29,7 @@ class Table(NamedTuple):
 
     Attributes:
         points: float64 ``[n, k]``: the rows that are complete, in the k columns.
-        labels: what the columns are called.
+        labels: what the columns are called, all different.
         remarks: sentences on what else was in the table; "" if nothing.
         numeric: what all columns that hold numbers are called.
     """
@@ -50,7 +51,8 @@ def read_table(
     A first row without numbers is the header. Decimals have a point or a comma, the same in all
     of the table. Blank lines are skipped, as are lines above the table that begin with #, and a
     line such as ``sep=;``. A first column of different whole numbers to which the header gives no
-    name, as pandas and R number the rows, is taken only where it is asked for.
+    name, as pandas and R number the rows, is taken only where it is asked for. A name that comes
+    again has its column's number behind it: ``"x (column 2)"``.
 
     >>> x = torch.from_numpy(read_table("mine.csv").points)  # doctest: +SKIP
 
@@ -63,27 +65,24 @@ def read_table(
         count: how many columns are wanted: the first ones that hold numbers, if none are named.
 
     Raises:
-        ValueError: a value is not a number (line and column are named), no row is complete, there
-            are no or too few columns of numbers, no such column, or the text is longer than
-            64 MiB.
+        ValueError: a value is not a number (line and column are named), a row has more values
+            than there are columns, no row is complete, there are no or too few columns of numbers,
+            no such column, or the text is longer than 64 MiB.
         OSError: the file cannot be read.
     """
     text = split(_text(source))
-    lines, decimal = text.rows, text.decimal
-    header = _header(lines)
-    if not lines:
-        raise ValueError("the table has a header, but no rows")
-    labels = _labels(header, max(len(row) for _, row in lines))
+    names, labels, lines, remark = name_columns(text)
+    decimal = text.decimal
     numeric = [i for i in range(len(labels)) if _mostly_numbers(lines, i, decimal)]
-    remarks = []
+    remarks = [remark] if remark else []
     if columns is None:
         taken = numeric
-        if 0 in numeric and len(numeric) > (count or 1) and _numbers_rows(header, lines, decimal):
+        if 0 in numeric and _numbers_rows(names, lines, decimal):
             taken = [i for i in numeric if i != 0]
             remarks.append("The first column numbers the rows and is not taken.")
-        which = _first(taken, labels, count)
+        which = _first(taken, labels, count, numbered=taken != numeric)
     else:
-        which = _chosen(columns, header, labels, count)
+        which = _chosen(columns, names, labels, count)
     points = [
         [_value(line, cell, labels[i], decimal) for i, cell in zip(which, cells, strict=True)]
         for line, cells in ((line, [_cell(row, i) for i in which]) for line, row in lines)
@@ -147,26 +146,13 @@ def _value(line: int, cell: str, label: str, decimal: str) -> float:
 # ---------------------------------------------------------------------------- columns
 
 
-def _header(rows: Rows) -> list[str] | None:
-    """Takes the header off the rows, if the first one is a header."""
-    first = rows[0][1]
-    if has_numbers(first) or all(map(is_missing, first)):
-        return None
-    return rows.pop(0)[1]
-
-
-def _numbers_rows(header: list[str] | None, rows: Rows, decimal: str) -> bool:
+def _numbers_rows(names: list[str] | None, rows: Rows, decimal: str) -> bool:
     """Whether the first column has no name in the header and a whole number of its own a row."""
-    if header is None or header[0].casefold() not in _UNNAMED:
+    if names is None or names[0].casefold() not in _UNNAMED:
         return False
-    values = [number(_cell(row, 0), decimal) for _, row in rows]
+    cells = (_cell(row, 0) for _, row in rows)
+    values = [number(cell, decimal) for cell in cells if not is_missing(cell)]
     return all(v.is_integer() for v in values) and len(set(values)) == len(values)
-
-
-def _labels(header: list[str] | None, widest: int) -> list[str]:
-    """What each column is called; one without a name by its number."""
-    names = header or [""] * widest
-    return [name or f"column {i}" for i, name in enumerate(names, 1)]
 
 
 def _mostly_numbers(rows: Rows, i: int, decimal: str) -> bool:
@@ -175,35 +161,38 @@ def _mostly_numbers(rows: Rows, i: int, decimal: str) -> bool:
     return 2 * numbers >= len(rows)
 
 
-def _first(numeric: list[int], labels: list[str], count: int | None) -> list[int]:
+def _first(numeric: list[int], labels: list[str], count: int | None, numbered: bool) -> list[int]:
     least = count or 1
     if len(numeric) < least:
         wanted = {1: "a column", 2: "two columns"}.get(least, f"{least} columns")
         found = " and ".join(repr(labels[i]) for i in numeric)
         found = f"only {found} {'does' if len(numeric) == 1 else 'do'}" if numeric else "none does"
-        raise ValueError(
-            f"{wanted} must hold numbers, and {found} among {', '.join(map(repr, labels))}; "
-            f"values are separated by commas, semicolons, tabs or spaces"
+        advice = (
+            "the first, which has no name, numbers the rows: with a name it is taken"
+            if numbered
+            else "values are separated by commas, semicolons, tabs or spaces"
         )
+        among = ", ".join(map(repr, labels))
+        raise ValueError(f"{wanted} must hold numbers, and {found} among {among}; {advice}")
     return numeric[:count]
 
 
 def _chosen(
     columns: Sequence[str | int],
-    header: list[str] | None,
+    names: list[str] | None,
     labels: list[str],
     count: int | None,
 ) -> list[int]:
     wanted = {None: "names or numbers of columns", 2: "two columns"}.get(count, f"{count} columns")
     if isinstance(columns, str | bytes) or not 0 < len(columns) == (count or len(columns)):
         raise ValueError(f"{wanted} are needed, not {columns!r}")
-    return [_position(column, header, labels) for column in columns]
+    return [_position(column, names, labels) for column in columns]
 
 
-def _position(column: str | int, header: list[str] | None, labels: list[str]) -> int:
+def _position(column: str | int, names: list[str] | None, labels: list[str]) -> int:
     if isinstance(column, int) and not isinstance(column, bool) and 0 <= column < len(labels):
         return column
     if isinstance(column, str) and column in labels:
         return labels.index(column)
-    known = ", ".join(map(repr, labels)) if header else f"the numbers 0 to {len(labels) - 1}"
+    known = ", ".join(map(repr, labels)) if names else f"the numbers 0 to {len(labels) - 1}"
     raise ValueError(f"there is no column {column!r}; there are: {known}")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from flowviz.widgets import esm
+from flowviz.widgets.shared_widget import SharedWidget
 
 _HERE = Path(__file__).parent
 
@@ -26,7 +26,7 @@ STYLES = (
 """The style sheets of a panel, the last of which fits the others to the window."""
 
 
-class Header(anywidget.AnyWidget):
+class Header(SharedWidget):
     """One line with the title, the preset chips, Present and the ⋯ menu; the sentences under it.
 
     Pictures and pages are saved, and links copied, by the page itself; data are asked for from

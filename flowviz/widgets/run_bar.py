@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from flowviz.widgets import esm
+from flowviz.widgets.shared_widget import SharedWidget
 
 PRESSES = ("train", "step", "reset")
 
 
-class RunBar(anywidget.AnyWidget):
+class RunBar(SharedWidget):
     """Two rows: where the animation is, and how far the training is.
 
     The first drives the stages' clock on the page, and the second, where the stages have a film

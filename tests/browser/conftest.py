@@ -1,7 +1,7 @@
 """A real Chromium for the browser tests, and pages that fail a test by themselves.
 
-Without a browser these tests skip and say how to get one; with ``FLOWVIZ_REQUIRE_BROWSER=1``
-(set by ``.ci/run``) they fail instead.
+Without a browser, or another program that they need, these tests skip and say how to get it; with
+``FLOWVIZ_REQUIRE_BROWSER=1`` (set by ``.ci/run``) they fail instead.
 """
 
 from __future__ import annotations
@@ -34,18 +34,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:  # noqa: F821
-    """One headless Chromium for the session."""
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if executable is None:
-        message = (
-            "no Chromium found: install one to run the browser tests, "
-            "for example with `apt-get install chromium`"
-        )
+def program(*names: str, advice: str) -> str:
+    """Where the first of these programs is that is installed; the test ends if none is."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        message = f"no {names[0]} found: {advice}"
         if os.environ.get("FLOWVIZ_REQUIRE_BROWSER") == "1":
             pytest.fail(message)
         pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:  # noqa: F821
+    """One headless Chromium for the session."""
+    executable = program(
+        *BROWSERS, advice="`apt-get install chromium`, for example, to run the browser tests"
+    )
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -1,13 +1,18 @@
-"""Behind a proxy, under a path and a name of the proxy's own."""
+"""Behind configurable-http-proxy, JupyterHub's, under a path and a name of the proxy's own."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import json
+import os
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_port
+from tests.browser.conftest import program
+from tests.conftest import Server, free_port
 from tests.serving.test_pages import fetch
 
 PREFIX = "/courses/flows"
@@ -18,68 +23,64 @@ class Proxy:
     """Hands what is asked below :data:`PREFIX` on to a server, with the prefix or without.
 
     Args:
+        executable: the proxy's.
         port: the server's, on this machine.
         strips: whether the server is asked without the prefix.
+        log: where the proxy writes to.
     """
 
-    def __init__(self, port: int, strips: bool) -> None:
-        self._server_port, self._strips = port, strips
-        self.port = free_port()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+    def __init__(self, executable: str, port: int, strips: bool, log: Path) -> None:
+        self.port, self._api_port = free_port(), free_port()
+        self._log = log
+        ports = ["--port", str(self.port), "--api-port", str(self._api_port)]
+        here = ["--ip", "127.0.0.1", "--api-ip", "127.0.0.1"]
+        way = ["--no-include-prefix"] if strips else []
+        self._process = subprocess.Popen(
+            [executable, *ports, *here, *way],
+            stdout=log.open("w"),
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": "proxied"},
+        )
+        self._add_route(f"http://127.0.0.1:{port}")
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._process.terminate()
+        self._process.wait(timeout=10)
 
-    def _run(self) -> None:
-        self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
-        self._loop.run_forever()
-        left = asyncio.all_tasks(self._loop)
-        for task in left:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            asked = await reader.readuntil(b"\r\n\r\n")
-            line, _, headers = asked.partition(b"\r\n")
-            method, path, version = line.split(b" ")
-            if not path.startswith(PREFIX.encode()):
-                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    def _add_route(self, target: str) -> None:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._api_port}/api/routes{PREFIX}",
+            data=json.dumps({"target": target}).encode(),
+            headers={"Authorization": "token proxied", "Content-Type": "application/json"},
+        )
+        deadline = time.monotonic() + 20
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(request, timeout=5).close()
                 return
-            if self._strips:
-                path = path.removeprefix(PREFIX.encode()) or b"/"
-            if b"upgrade: websocket" not in headers.lower():  # one request a connection
-                lines = [
-                    h for h in headers.split(b"\r\n") if not h.lower().startswith(b"connection")
-                ]
-                headers = b"Connection: close\r\n" + b"\r\n".join(lines)
-            there, here = await asyncio.open_connection("127.0.0.1", self._server_port)
-            here.write(b" ".join([method, path, version]) + b"\r\n" + headers)
-            await asyncio.gather(_pump(reader, here), _pump(there, writer))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+            except OSError:  # it does not listen yet
+                time.sleep(0.1)
+        self.close()
+        raise AssertionError(f"the proxy did not start:\n{self._log.read_text()}")
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
+@pytest.fixture(scope="session")
+def executable() -> str:
+    return program(
+        "configurable-http-proxy",
+        advice="`npm install -g configurable-http-proxy` to run the tests behind a proxy",
+    )
+
+
+@pytest.fixture(params=[False, True], ids=["kept", "stripped"])
+def proxy(request, executable, server, tmp_path):
+    proxy = Proxy(executable, server.port, request.param, tmp_path / "proxy.log")
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    from tests.conftest import Server
-
     server = Server(
         "--base-url", PREFIX, "--allow-host", "127.0.0.1", cwd=tmp_path_factory.mktemp("proxied")
     )
@@ -87,9 +88,7 @@ def server(tmp_path_factory):
     server.stop()
 
 
-@pytest.mark.parametrize("strips", [False, True], ids=["kept", "stripped"])
-def test_the_dashboard_is_drawn_and_answers(server, open_page, strips):
-    proxy = Proxy(server.port, strips)
+def test_the_dashboard_is_drawn_and_answers(server, proxy, open_page):
     page = open_page()
     home = f"http://localhost:{proxy.port}{PREFIX}/"
     # The token is asked for, and the state of the link comes through.
@@ -111,7 +110,6 @@ def test_the_dashboard_is_drawn_and_answers(server, open_page, strips):
         f"{PREFIX}/voila/render/03_forward_and_reverse_kl.ipynb"
     )
     page.close()
-    proxy.close()
 
 
 def test_the_address_is_printed_with_its_path(server):

@@ -78,6 +78,20 @@ def test_python_is_refused_the_same(wrong) -> None:
         next(exactness.rows(["planar"], **wrong))
 
 
+def test_the_users_random_numbers_are_left_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.randn(3)
+    torch.manual_seed(7)
+    checked = exactness.rows(["planar", "actnorm"], dim=1)
+    first = next(checked)
+    assert torch.equal(torch.randn(3), expected), "between two rows"
+    before = torch.get_rng_state()
+    second = next(checked)
+    assert list(checked) == [] and torch.equal(torch.get_rng_state(), before)
+    (alone,) = exactness.rows(["actnorm"], dim=1)
+    assert first.title != second.title and second.round_trip == alone.round_trip
+
+
 def test_the_smallest_dimension_is_really_checked() -> None:
     assert [row.dim for row in exactness.rows(["planar", "real_nvp"], dim=1)] == [1, 2]
 

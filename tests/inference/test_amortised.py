@@ -209,7 +209,8 @@ def test_a_parameter_that_never_varies_is_refused() -> None:
         simulator.simulate,
         "",
     )
-    with pytest.raises(ValueError, match=r"parameter 2 of the prior is 0\.1 in every draw"):
+    words = r"column 2 of the simulator's θ is 0\.1 in every row: it has no density"
+    with pytest.raises(ValueError, match=words):
         NeuralPosterior(catalog.make("maf", dim=2, context=3), fixed)
 
 

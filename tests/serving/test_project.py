@@ -96,3 +96,6 @@ def test_ci_runs_the_readmes_own_test_command():
     assert 'FLOWVIZ_REQUIRE_BROWSER=1 bash -euc "$tests"' in script
     for check in ("ruff check", "ruff format --check", "mypy"):
         assert f".venv/bin/{check}" in script
+    assert re.search(
+        r"^npm install .* configurable-http-proxy@\d+\.\d+\.\d+$", script, re.MULTILINE
+    )

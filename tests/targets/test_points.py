@@ -82,6 +82,7 @@ def test_a_million_points_are_subsampled_and_it_is_said() -> None:
         (np.empty((0, 2)), "there are no points"),
         ([[1, 2]], "one point has no density"),
         ([[1, 2]] * 7, "all 7 points are equal"),
+        ([[1, 2], [1 + 2**-52, 2]], "all 2 points are equal"),
         ([1, 2, 3], r"shape \[n, 2\], not \[3\]"),
         (np.zeros((4, 3)), r"not \[4, 3\]"),
         (np.zeros((4, 2, 2)), r"not \[4, 2, 2\]"),

@@ -63,13 +63,24 @@ def test_made_without_settings_it_is_its_first_preset():
     told.close()
 
 
-def test_what_is_left_out_is_as_in_the_first_preset():
-    made, linked = Demo(seed=3), Demo(layers=4)
-    assert linked.restore("seed=3") == []
-    assert made.state == linked.state == {**Demo.State.defaults(), "layers": 9, "seed": 3}
-    assert linked.restore(made.link()) == [] and linked.state == made.state
-    made.close()
-    linked.close()
+@pytest.mark.parametrize("way", ["constructor", "link", "dict", "JSON", "file"])
+def test_what_is_left_out_is_as_in_the_first_preset(way, tmp_path):
+    panel = Demo(seed=3) if way == "constructor" else Demo(layers=4, rate=0.02)
+    text = json.dumps({"seed": 3})
+    if way == "link":
+        assert panel.restore("seed=3") == []
+    elif way == "dict":
+        panel.state = {"seed": 3}
+    elif way == "JSON":
+        panel.from_json(text)
+    elif way == "file":
+        (tmp_path / "state.json").write_text(text)
+        panel.load(tmp_path / "state.json")
+    assert panel.state == {**Demo.State.defaults(), "layers": 9, "seed": 3}
+    other = Demo(layers=4)
+    assert other.restore(panel.link()) == [] and other.state == panel.state
+    panel.close()
+    other.close()
 
 
 def test_state_round_trips_through_dict_json_link_and_file(panel, tmp_path):
@@ -85,13 +96,6 @@ def test_state_round_trips_through_dict_json_link_and_file(panel, tmp_path):
     for other in others:
         assert other.state == state
         other.close()
-
-
-def test_assigning_a_state_puts_the_rest_back_to_default(panel):
-    panel.state = {"layers": 7}
-    panel.state = {"rate": 0.01}
-    assert panel.state["layers"] == 4
-    assert panel.state["rate"] == 0.01
 
 
 def test_bad_state_is_refused_whole_and_said(panel):

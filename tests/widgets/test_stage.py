@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ipywidgets import Widget
 from traitlets import TraitError
 
 from flowviz.widgets.stage import (
@@ -55,11 +56,11 @@ def buffers(value: Any) -> int:
 class Wire:
     """Stands in for the comm: keeps what the widget sends."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, widget: Widget) -> None:
         self.messages: list[dict[str, Any]] = []
         self.kernel = object()
         self.comm_id = "wire"
-        stage.comm = self  # type: ignore[assignment]
+        widget.comm = self  # type: ignore[assignment]
 
     def send(self, data: dict[str, Any], buffers: list[Any], **_: Any) -> None:
         self.messages.append({"data": data, "bytes": sum(memoryview(b).nbytes for b in buffers)})

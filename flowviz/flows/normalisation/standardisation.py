@@ -8,27 +8,6 @@ from torch import Tensor
 from flowviz import arguments
 from flowviz.flows.bijection import Bijection
 
-CONSTANT = 8
-"""A column whose standard deviation is at most so many roundings of its values never varies."""
-
-
-def moments(name: str, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation ``[D]`` of the columns of ``x [N, D]``, N ≥ 2.
-
-    The standard deviation of a column that never varies is exactly 0, whatever rounding makes
-    of it.
-
-    Raises:
-        TypeError: ``x`` is not a floating-point tensor.
-        ValueError: another shape, or NaN or infinity in it; the message names ``name``.
-    """
-    rows = arguments.array(name, x, "[N, D]", least=2).detach()
-    # Not in the data's own precision: the squares of large values would not fit in it.
-    wide = rows.cpu().double()
-    std, mean = torch.std_mean(wide, 0)
-    rounding = CONSTANT * torch.finfo(x.dtype).eps * wide.abs().amax(0)
-    return mean.to(rows), torch.where(std > rounding, std, 0).to(rows)
-
 
 class Standardisation(Bijection):
     """x = m + s ⊙ z, which inverts z = (x − m) / s; m and s are set from data and not learned.

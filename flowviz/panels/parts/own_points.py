@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
+import torch
 
+from flowviz.moments import standardised
 from flowviz.panels.parts.words import Words
 from flowviz.targets.points import check_points
-from flowviz.targets.table import Table, read_table
+from flowviz.targets.table import read_table
 from flowviz.widgets.file_button import FileButton
 from flowviz.widgets.layout import classed, row, stack
 from flowviz.widgets.stage import Stage
@@ -22,6 +24,36 @@ MOST_POINTS = 2_000
 
 BOUND = 100.0
 """The largest coordinate; tables are scaled, so that few points lie beyond."""
+
+
+class _Sheet(NamedTuple):
+    """A table as it came.
+
+    Attributes:
+        content: its bytes.
+        whence: where it came from, in words.
+        file: its name, "" for pasted rows.
+    """
+
+    content: bytes
+    whence: str
+    file: str = ""
+
+
+class _Reading(NamedTuple):
+    """What points were read from.
+
+    Attributes:
+        sheet: the table.
+        numeric: what its columns of numbers are called.
+        columns: which two of them are x and y.
+        words: what is said of it all.
+    """
+
+    sheet: _Sheet
+    numeric: tuple[str, ...]
+    columns: tuple[str, ...]
+    words: str
 
 
 class OwnPoints:
@@ -41,9 +73,7 @@ class OwnPoints:
         self._settings = settings
         self._said: tuple[str, str] = "", ""
         self._on_pad: tuple[tuple[float, float], ...] = ()  # the points, as the picture has them
-        self._read: dict[Any, tuple[str, str]] = {}  # a table's points: its file, and what was read
-        # The table whose columns are offered.
-        self._given: tuple[bytes, str, str] = b"", "", ""
+        self._read: dict[Any, _Reading] = {}  # of each set of points that was
         self._offering = False
         self._stage = stage
         self._file = FileButton(
@@ -77,13 +107,15 @@ class OwnPoints:
             axis.observe(self._choose, names=["value"])
 
     def show(self, error: str, note: str) -> None:
-        """Follow the points: on the pad, and in words on what is wrong or where they are from."""
+        """Follow the points: on the pad, in the menus, and in words on what is wrong or read."""
         self._said = error, note
         self._to_stage()
         points = self._settings.points
         count, drawn = len(points), len(self._stage.drawn)
-        file, source = self._read.get(points, ("", ""))
-        self._file.loaded = file
+        reading = self._read.get(points)
+        self._offer(reading)
+        self._file.loaded = reading.sheet.file if reading else ""
+        source = reading.words if reading else ""
         if drawn > count:
             source = f"{count:,} of {drawn:,} drawn points are used. "
         if error and count:
@@ -111,64 +143,57 @@ class OwnPoints:
             most = f"{self._file.most_bytes >> 20} MiB"
             self._refuse(f"from {name}", f"it is larger than {most}; a part of its rows will do")
         else:
-            self._read_table(content, f"from {name}", name)
+            self._read_table(_Sheet(content, f"from {name}", name))
 
     def _pasted(self, text: str) -> None:
         if text.strip():
-            self._read_table(text.encode(errors="replace"), "from the rows pasted")
+            self._read_table(_Sheet(text.encode(errors="replace"), "from the rows pasted"))
 
-    def _read_table(
-        self,
-        content: bytes,
-        whence: str,
-        file: str = "",
-        columns: tuple[str, ...] | None = None,
-    ) -> None:
-        """Take a table's points; one that is none changes nothing and is explained."""
+    def _read_table(self, sheet: _Sheet, columns: tuple[str, ...] | None = None) -> None:
+        """Take a table's points; one that has none changes nothing and is explained."""
         try:
-            table = read_table(content, columns, count=2)
+            table = read_table(sheet.content, columns, count=2)
             given = check_points(table.points)
+            rows = _scaled(given)
+            taken = self._points(rows)
+            check_points(taken)
         except ValueError as error:
-            self._refuse(whence, str(error))
+            self._refuse(sheet.whence, str(error))
             return
-        self._given = content, whence, file
-        self._offer(table)
-        rows = _standardised(given)
-        source = f"Read {whence}: {' and '.join(table.labels)}, centred and scaled. "
+        words = f"Read {sheet.whence}: {' and '.join(table.labels)}, centred and scaled. "
         if table.remarks:
-            source += f"{table.remarks} "
+            words += f"{table.remarks} "
         if len(rows) < len(given):
             out = len(given) - len(rows)
-            source += f"{out:,} farther out than {BOUND:g} deviations are left out. "
+            words += f"{out:,} farther out than {BOUND:g} deviations are left out. "
         if len(rows) > MOST_POINTS:
-            source += f"{MOST_POINTS:,} of {len(rows):,} points are kept, drawn at random. "
-        taken = self._points(rows)
-        self._read[taken] = file, source
+            words += f"{MOST_POINTS:,} of {len(rows):,} points are kept, drawn at random. "
+        self._read[taken] = _Reading(sheet, table.numeric, table.labels, words)
         self._settings.update({"points": taken, "target": POINTS})
         self.show(*self._said)  # no change is heard of if these were the points already
 
-    def _offer(self, table: Table) -> None:
+    def _offer(self, reading: _Reading | None) -> None:
         """Where three columns or more hold numbers, which two of them are x and y is chosen."""
+        more = reading is not None and len(reading.numeric) > 2
+        self._columns.layout.display = None if more else "none"
+        if reading is None:
+            return
         self._offering = True
-        for axis, label in zip(self._axes, table.labels, strict=True):
-            if axis.options != table.numeric:
-                axis.options = table.numeric
+        for axis, label in zip(self._axes, reading.columns, strict=True):
+            if axis.options != reading.numeric:
+                axis.options = reading.numeric
             axis.value = label
         self._offering = False
-        more = len(table.numeric) > 2 and len(set(table.numeric)) == len(table.numeric)
-        self._columns.layout.display = None if more else "none"
 
     def _choose(self, change: Any) -> None:
         """Take the columns that are chosen; one that was the other axis's changes places."""
-        if self._offering:
+        reading = self._read.get(self._settings.points)
+        if self._offering or reading is None:
             return
-        self._offering = True
-        for axis in self._axes:
-            if axis is not change["owner"] and axis.value == change["new"]:
-                axis.value = change["old"]
-        self._offering = False
         x, y = (axis.value for axis in self._axes)
-        self._read_table(*self._given, columns=(x, y))
+        self._read_table(reading.sheet, (x, y) if x != y else reading.columns[::-1])
+        # If that was refused, the menus are as the points are.
+        self._offer(self._read[self._settings.points])
 
     def _refuse(self, whence: str, why: str) -> None:
         self._words.show(f"Nothing was taken {whence}: {why}.", "error")
@@ -193,13 +218,10 @@ class OwnPoints:
         return taken
 
 
-def _standardised(rows: np.ndarray) -> np.ndarray:
-    """Each column less its mean and over its deviation, without rows beyond 100 deviations."""
+def _scaled(rows: np.ndarray) -> np.ndarray:
+    """The rows standardised, without those beyond 100 deviations."""
     while True:
-        spread = rows.std(0)
-        # What rounding makes of a column that never varies is no spread.
-        varies = spread > 1e-12 * np.abs(rows).max(0)
-        scaled = (rows - rows.mean(0)) / np.where(varies, spread, 1.0)
+        scaled = standardised("points", torch.from_numpy(rows)).numpy()
         near = (np.abs(scaled) <= BOUND).all(axis=1)
         if near.all():
             return scaled

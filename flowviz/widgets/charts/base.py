@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 
 from flowviz.widgets.charts import bundle
+from flowviz.widgets.shared_widget import SharedWidget
 
 
-class ChartBase(anywidget.AnyWidget):
+class ChartBase(SharedWidget):
     """A chart of any kind; subclasses bring their module and what it draws from.
 
     Args:

@@ -164,14 +164,14 @@ class Panel:
     def state(self) -> dict[str, Any]:
         """The panel's state as a plain dict.
 
-        Assigning one puts the panel into that state; what it leaves out gets its default. A bad
-        one raises ValueError, shows the message in the panel and changes nothing.
+        Assigning one puts the panel into that state; what it leaves out is as in the first preset.
+        A bad one raises ValueError, shows the message in the panel and changes nothing.
         """
         return self.settings.to_dict()
 
     @state.setter
     def state(self, values: Mapping[str, Any]) -> None:
-        self._take(lambda: self.settings.replace(values))
+        self._take(lambda: self._replace(values))
 
     def update(self, **values: Any) -> None:
         """Change the named settings, all or none; errors as for :attr:`state`."""
@@ -209,7 +209,7 @@ class Panel:
             The messages shown.
         """
         values, messages = self.settings.from_query(query, ignore=ignore)
-        self.settings.replace(self.State.completed(values, self._first))
+        self._replace(values)
         if messages:
             self.message("Not everything in the link was usable: " + "; ".join(messages), "error")
         return messages
@@ -225,7 +225,7 @@ class Panel:
 
     def from_json(self, text: str) -> None:
         """Take the state written in ``text``; errors as for :attr:`state`."""
-        self._take(lambda: self.settings.replace(self.settings.from_json(text)))
+        self._take(lambda: self._replace(self.settings.from_json(text)))
 
     def save(self, path: str | Path) -> None:
         """Write the state to a JSON file."""
@@ -233,7 +233,7 @@ class Panel:
 
     def load(self, path: str | Path) -> None:
         """Take the state of a JSON file; errors as for :attr:`state`."""
-        self._take(lambda: self.settings.load(path))
+        self._take(lambda: self._replace(self.settings.read(path)))
 
     def _take(self, change: Callable[[], None]) -> None:
         try:
@@ -241,6 +241,10 @@ class Panel:
         except (ValueError, TypeError, OSError) as error:
             self.message(str(error), "error")
             raise
+
+    def _replace(self, values: Mapping[str, Any]) -> None:
+        good = self.settings.check(values)
+        self.settings.replace(self.State.completed(good, self._first))
 
     @property
     def _first(self) -> Mapping[str, Any]:

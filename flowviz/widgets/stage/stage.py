@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import numpy as np
 import numpy.typing as npt
 import traitlets as t
 from ipywidgets import Layout
 
 from flowviz.widgets import esm
+from flowviz.widgets.shared_widget import SharedWidget
 from flowviz.widgets.stage import export, twin
 from flowviz.widgets.stage.film import Moment, check_film
 from flowviz.widgets.stage.marks import (
@@ -96,7 +94,7 @@ class _Points(t.TraitType):
         return points
 
 
-class Stage(anywidget.AnyWidget):
+class Stage(SharedWidget):
     """Plays, scrubs, steps and loops a flow's states on the page; playing sends nothing.
 
     >>> from flowviz.widgets.stage import Particles, Stage
@@ -218,19 +216,7 @@ class Stage(anywidget.AnyWidget):
         twice = sorted(set(given) & set(traits))
         if twice:
             raise ValueError(f"marks of the kind {twice[0]!r} are given twice")
-        self._one_writer = threading.RLock()
         super().__init__(**given, **traits)
-
-    @contextmanager
-    def hold_sync(self) -> Iterator[None]:
-        """Send what changes inside in one message. One thread at a time is inside."""
-        with self._one_writer, super().hold_sync():
-            yield
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the page says, but not in the middle of another thread's change."""
-        with self._one_writer:
-            super().set_state(sync_data)
 
     def show(self, *marks: Mark) -> None:
         """Replace the marks of the kinds given, in one message; other kinds stay as they are.

@@ -83,15 +83,15 @@ class WrittenValues(Values):
         """Write the state to a JSON file."""
         Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
 
-    def load(self, path: str | Path) -> None:
-        """Take the state of a JSON file; what the file leaves out gets its default.
+    @classmethod
+    def read(cls, path: str | Path) -> dict[str, Any]:
+        """The values in a JSON file.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it holds no state of this panel; the state is then as before.
+            ValueError: it holds no state of this panel.
         """
         try:
-            values = self.from_json(Path(path).read_text(encoding="utf-8"))
+            return cls.from_json(Path(path).read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        self.replace(values)
