@@ -42,7 +42,9 @@ def play(jobs: Sequence[dict[str, Any]], folder: Path, *, plain: bool = False) -
     command = [node, str(PLAY), *(["--plain"] if plain else []), "--manifest", str(manifest)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
-    return [_read(answer, job) for answer, job in zip(json.loads(done.stdout), written, strict=True)]
+    return [
+        _read(answer, job) for answer, job in zip(json.loads(done.stdout), written, strict=True)
+    ]
 
 
 def _file(path: Path, values: Tensor) -> str:

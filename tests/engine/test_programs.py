@@ -60,6 +60,9 @@ def test_a_page_computes_what_pytorch_does(name: str, tmp_path: Path) -> None:
             ):
                 # Gradients that nearly vanish are differences of others that do not.
                 scale = np.abs(true).max(initial=0) + 1e-2
-                error, own = np.abs(page - true).max(initial=0), np.abs(torchs - true).max(initial=0)
+                error, own = (
+                    np.abs(page - true).max(initial=0),
+                    np.abs(torchs - true).max(initial=0),
+                )
                 bar = SLACK * own + (1e-5 if true is not torchs else 1e-4) * scale
                 assert error <= bar, f"{kind}: {output} {k} off by {error:.1e}, PyTorch {own:.1e}"

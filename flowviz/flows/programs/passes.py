@@ -143,9 +143,7 @@ def numbers(flow: Flow) -> np.ndarray:
     return torch.cat([torch.zeros(0), *flat]).numpy()
 
 
-def _of_size(
-    flow: Flow, run: Pass, said: Mapping[str, object], n: int, stretches: int
-) -> Program:
+def _of_size(flow: Flow, run: Pass, said: Mapping[str, object], n: int, stretches: int) -> Program:
     generator = torch.Generator().manual_seed(0)
     inputs = {"z": torch.randn(n, flow.dim, generator=generator).to(flow.like)}
     if flow.context:

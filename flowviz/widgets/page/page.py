@@ -50,7 +50,7 @@ def _packed(text: str) -> str:
 
 
 def _shorten(sent: dict[str, Any], stage: Stage) -> None:
-    """Of what the page carries itself only where it starts is sent; of contours, half the digits."""
+    """Of what the page carries itself send where it starts alone; of contours half the digits."""
     for kind, ways in stage.carried.items():
         for mark, own, way in zip(sent[kind], getattr(stage, kind), ways, strict=False):
             if way == "density":

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
     from flowviz.widgets.charts import BarChart
     from flowviz.widgets.stage.stage import Stage
@@ -22,6 +21,7 @@ _LIST = re.search(r"export const STATE = \[(.*?)\]", (_HERE / "export.js").read_
 assert _LIST is not None
 STATE: tuple[str, ...] = tuple(re.findall(r'"(\w+)"', _LIST[1]))
 """The traits that make up a stage, as the page's own export lists them."""
+
 
 def page(
     stages: Sequence[Stage],
