@@ -2,7 +2,7 @@
 
     python tests/benchmarks/stage.py
 
-Headless Chromium without a GPU, a 600 × 600 picture. The goal is 55 frames a second or more at
+Headless Chromium without a GPU, a 600 × 600 picture. The goal is 60 frames a second at
 100,000 particles with a coloured grid of 40 × 40 cells, also while the training scrubber moves:
 every frame another moment of the film, in which all the particles are elsewhere. The machine's
 load counts, so the time that one frame takes to paint is given as well, at full
