@@ -5,6 +5,7 @@
 //                                          where the compiler cannot be had
 
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +35,8 @@ function compile() {
 }
 
 const text = (bytes) => [
-  `// Made of kernels.ts by build_kernels.js (${COMPILER}).`,
+  `// Made of kernels.ts by build_kernels.js (${COMPILER}), whose SHA-256 is`,
+  `// ${createHash("sha256").update(readFileSync(join(ENGINE, "kernels.ts"))).digest("hex")}`,
   "",
   "/** The WebAssembly module of the block operations, deflated (raw), in base64. */",
   `export const DEFLATED = "${deflateRawSync(bytes, { level: 9 }).toString("base64")}";`,
