@@ -2,7 +2,7 @@
 
 import { plainBlocks } from "./blocks.js";
 import { DEEP } from "./linear.js";
-import { FUSED, SIMD } from "./wasm.js";
+import { DEFLATED } from "./wasm.js";
 
 const PAGE = 65536;
 /** Numbers for the panel of a product of matrices. */
@@ -14,12 +14,8 @@ const BEYOND = 4;
 
 /** The compiled module; null where SIMD is missing, or the page's policy refuses it. */
 export async function compiled() {
-  return (await compile(FUSED)) ?? compile(SIMD);
-}
-
-async function compile(deflated) {
   try {
-    const packed = new Blob([Uint8Array.from(atob(deflated), (c) => c.charCodeAt(0))]);
+    const packed = new Blob([Uint8Array.from(atob(DEFLATED), (c) => c.charCodeAt(0))]);
     const bytes = packed.stream().pipeThrough(new DecompressionStream("deflate-raw"));
     return await WebAssembly.compile(await new Response(bytes).arrayBuffer());
   } catch {

@@ -33,12 +33,8 @@ const BITS = memory.data<i32>([127 << 23, 126 << 23, 0x3f3504f3, 0x80000000, 0x4
 @inline function lanes(table: usize, i: usize): v128 { return v128.load32_splat(table + (i << 2)); }
 // @ts-ignore: decorator
 @inline function common(i: Common): v128 { return lanes(COMMON, i); }
-/** a b + c; in the module for processors and browsers that fuse it, with one rounding at twice the speed. */
 // @ts-ignore: decorator
-@inline function mulAdd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
-  return f32x4.add(f32x4.mul(a, b), c);
-}
+@inline function mulAdd(a: v128, b: v128, c: v128): v128 { return f32x4.add(f32x4.mul(a, b), c); }
 /** One step of Horner's rule, with the table's coefficient i. */
 // @ts-ignore: decorator
 @inline function step(p: v128, x: v128, table: usize, i: usize): v128 { return mulAdd(p, x, lanes(table, i)); }
@@ -218,8 +214,8 @@ const enum Op {
 // @ts-ignore: decorator
 @inline function three(op: Op, x: v128, y: v128, z: v128): v128 {
   if (op == Op.WHERE) return v128.bitselect(y, z, f32x4.ne(x, common(Common.ZERO)));
-  if (op == Op.FMA) return mulAdd(y, z, x);
-  return mulAdd(z, f32x4.sub(y, x), x);
+  if (op == Op.FMA) return f32x4.add(x, f32x4.mul(y, z));
+  return f32x4.add(x, f32x4.mul(z, f32x4.sub(y, x)));
 }
 
 // @ts-ignore: decorator
@@ -457,17 +453,17 @@ export function matmul(
         const left = v128.load(p);
         const right = v128.load(p, 16);
         let s = v128.load32_splat(a0);
-        x0 = mulAdd(s, left, x0);
-        y0 = mulAdd(s, right, y0);
+        x0 = f32x4.add(x0, f32x4.mul(s, left));
+        y0 = f32x4.add(y0, f32x4.mul(s, right));
         s = v128.load32_splat(a1);
-        x1 = mulAdd(s, left, x1);
-        y1 = mulAdd(s, right, y1);
+        x1 = f32x4.add(x1, f32x4.mul(s, left));
+        y1 = f32x4.add(y1, f32x4.mul(s, right));
         s = v128.load32_splat(a2);
-        x2 = mulAdd(s, left, x2);
-        y2 = mulAdd(s, right, y2);
+        x2 = f32x4.add(x2, f32x4.mul(s, left));
+        y2 = f32x4.add(y2, f32x4.mul(s, right));
         s = v128.load32_splat(a3);
-        x3 = mulAdd(s, left, x3);
-        y3 = mulAdd(s, right, y3);
+        x3 = f32x4.add(x3, f32x4.mul(s, left));
+        y3 = f32x4.add(y3, f32x4.mul(s, right));
         a0 += aStep; a1 += aStep; a2 += aStep; a3 += aStep;
       }
       let to = out + i * outRow + j * outColumn;
