@@ -19,7 +19,7 @@ from flowviz.widgets.charts import (
     Series,
     bundle,
 )
-from flowviz.widgets.stage.export import _plain
+from flowviz.widgets.stage.export import plain
 from tests.browser.shown import beat
 
 TOKENS = Path(__file__).parents[2] / "flowviz" / "widgets" / "tokens.css"
@@ -101,7 +101,7 @@ def show(open_page: Callable[..., Any]) -> Callable[..., Any]:
                     {
                         "esm": chart._esm,
                         "box": box,
-                        "state": _plain(
+                        "state": plain(
                             {k: v for k, v in chart.get_state().items() if not k.startswith("_")}
                         ),
                     }

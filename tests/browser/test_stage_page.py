@@ -27,7 +27,7 @@ from flowviz.widgets.stage import (
     export,
     twin,
 )
-from flowviz.widgets.stage.export import _plain
+from flowviz.widgets.stage.export import plain
 from tests.browser.shown import beat
 
 CARD, INK = [255, 255, 255], [28, 36, 48]
@@ -99,7 +99,7 @@ def show(open_page: Callable[..., Any]) -> Callable[..., Any]:
         page.set_content("<!doctype html><html><body></body></html>")
         page.evaluate(
             HARNESS,
-            {"esm": stage._esm, "css": stage._css, "state": _plain(state), "views": views},
+            {"esm": stage._esm, "css": stage._css, "state": plain(state), "views": views},
         )
         beat(page, 60)
         return page
@@ -121,7 +121,7 @@ def inked(page: Any, x: float, y: float) -> None:
 
 def put(page: Any, **state: Any) -> None:
     """What the kernel would send."""
-    page.evaluate("(s) => { for (const n in s) model.put(n, s[n]); }", _plain(state))
+    page.evaluate("(s) => { for (const n in s) model.put(n, s[n]); }", plain(state))
     beat(page, 60)
 
 

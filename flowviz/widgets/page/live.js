@@ -49,9 +49,16 @@ export class Live {
 
   /** A handle was moved. */
   follow(stage, point) {
-    this.page.saved = NaN; // What was said of the point is of another one.
+    this.unsaid();
     for (const carrier of this.carriers) carrier.follow(point);
     this.tell();
+  }
+
+  /** What was said is of the state that was saved: it holds no longer. */
+  unsaid() {
+    if (Number.isNaN(this.page.saved)) return;
+    this.page.saved = NaN;
+    this.page.clock.tell(false);
   }
 
   /** The numbers of the marked point, beside the pictures. */

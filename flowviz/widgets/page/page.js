@@ -48,9 +48,8 @@ function standalone(parent, state, code) {
   render({ model: run, el: element });
   page.run = run;
   page.ready = Live.begin(page, state.live, code).catch((error) => {
-    // Without the flow it plays what was recorded.
     run.set("training", false);
-    const words = `This page plays what was recorded: ${error.message}`;
+    const words = `This page cannot play its flow: ${error.message}`;
     parent.querySelector("footer").append(make("p", { class: "fv-stage-untrained" }, words));
   });
   return page;

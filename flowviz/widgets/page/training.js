@@ -136,7 +136,7 @@ export class Training {
   show(status) {
     this.run.set("step", this.done);
     this.run.set("status", status);
-    this.live.page.saved = NaN; // What was said is of what was saved.
+    this.live.unsaid();
     this.live.learn(this.learned, this.run.get("running"));
   }
 
