@@ -4,31 +4,34 @@
 export class Adam {
   /**
    * @param {number} size of the vector.
+   * @param {function(number): object} makeMemory that of the engine.
    * @param {object} settings as in Python.
    */
-  constructor(size, { learningRate = 3e-3, betas = [0.9, 0.999], eps = 1e-8 } = {}) {
-    Object.assign(this, { learningRate, betas, eps });
-    this.first = new Float32Array(size);
-    this.second = new Float32Array(size);
+  constructor(size, makeMemory, { learningRate = 3e-3, betas = [0.9, 0.999], eps = 1e-8 } = {}) {
+    Object.assign(this, { learningRate, betas, eps, size });
+    const apart = 4 * Math.ceil(size / 4);
+    const { memory, start, blocks } = makeMemory(4 * apart);
+    this.places = [0, 1, 2, 3].map((i) => start + i * apart);
+    const parts = this.places.map((at) => memory.subarray(at, at + size));
+    /** To be filled before a step. What has no gradient, and never had one, stays as it is. */
+    this.gradient = parts[1];
+    [this.vector, , this.first, this.second] = parts;
+    this.play = blocks.adam;
     this.steps = 0;
   }
 
   /**
-   * Update the vector. What has no gradient, and never had one, stays as it is.
+   * Update a vector by `gradient`.
    *
    * @param {Float32Array} vector
-   * @param {Float32Array} gradient
    */
-  step(vector, gradient) {
-    const { first, second, betas: [beta1, beta2], eps } = this;
+  step(vector) {
+    const { places, size, betas: [beta1, beta2], eps } = this;
     this.steps += 1;
     const rate = this.learningRate / (1 - beta1 ** this.steps);
     const correction = 1 / Math.sqrt(1 - beta2 ** this.steps);
-    for (let i = 0; i < vector.length; i++) {
-      const g = gradient[i];
-      const m = (first[i] += (1 - beta1) * (g - first[i]));
-      const v = (second[i] = beta2 * second[i] + (1 - beta2) * g * g);
-      vector[i] -= (rate * m) / (Math.sqrt(v) * correction + eps);
-    }
+    this.vector.set(vector);
+    this.play(...places, size, 1 - beta1, 1 - beta2, rate, correction, eps);
+    vector.set(this.vector);
   }
 }

@@ -127,6 +127,21 @@ const sum = (m) => (out, from, count, column, row, inner, step) => {
 };
 
 /**
+ * One step of Adam: the moments m ← m + share₁ (g − m), v ← v + share₂ (g² − v), and
+ * w ← w − rate m / (√v correction + eps).
+ */
+const adam = (m) => (
+  vector, gradient, first, second, count, share1, share2, rate, correction, eps,
+) => {
+  for (let i = 0; i < count; i++) {
+    const g = m[gradient + i];
+    m[first + i] += share1 * (g - m[first + i]);
+    m[second + i] += share2 * (g * g - m[second + i]);
+    m[vector + i] -= (rate * m[first + i]) / (Math.sqrt(m[second + i]) * correction + eps);
+  }
+};
+
+/**
  * out = add + scale · a b, of [rows, inner] and [inner, columns]; each with the strides of its two
  * dimensions, and `add` < 0 for none.
  */
@@ -166,9 +181,9 @@ const matmul = (m) => (
  * All block operations over one memory.
  *
  * @param {Float32Array} memory
- * @returns {Object<string, Function>} by name: the instructions, and load, store, sum, matmul.
+ * @returns {Object<string, Function>} by name: the instructions, and load, store, sum, adam, matmul.
  */
 export function plainBlocks(memory) {
-  const all = { ...BLOCKS, load, store, sum, matmul };
+  const all = { ...BLOCKS, load, store, sum, adam, matmul };
   return Object.fromEntries(Object.entries(all).map(([name, make]) => [name, make(memory)]));
 }

@@ -369,6 +369,30 @@ export function sum(out: usize, from: usize, count: usize, column: i32, row: i32
   for (; count > 0; count--, out += column, from += row) store<f32>(out, <f32>total(from, inner, step));
 }
 
+// -------------------------------------------------------------------------------------- Adam
+
+/** One step of Adam on `count` numbers, see blocks.js. */
+export function adam(
+  vector: usize, gradient: usize, first: usize, second: usize, count: usize,
+  share1: f32, share2: f32, rate: f32, correction: f32, eps: f32,
+): void {
+  vector <<= 2; gradient <<= 2; first <<= 2; second <<= 2;
+  const shares1 = f32x4.splat(share1), shares2 = f32x4.splat(share2);
+  const rates = f32x4.splat(rate), corrections = f32x4.splat(correction), more = f32x4.splat(eps);
+  for (const end = vector + (count << 2); vector < end; vector += LANES) {
+    const g = v128.load(gradient);
+    let m = v128.load(first);
+    let v = v128.load(second);
+    m = mulAdd(shares1, f32x4.sub(g, m), m);
+    v = mulAdd(shares2, f32x4.sub(f32x4.mul(g, g), v), v);
+    v128.store(first, m);
+    v128.store(second, v);
+    const root = mulAdd(f32x4.sqrt(v), corrections, more);
+    v128.store(vector, f32x4.sub(v128.load(vector), f32x4.div(f32x4.mul(rates, m), root)));
+    gradient += LANES; first += LANES; second += LANES;
+  }
+}
+
 // ------------------------------------------------------------------------- products of matrices
 
 /** The panel: eight columns of b, packed, then one row of a tile. */

@@ -52,6 +52,7 @@ export class Pass {
     const places = offsets.map((offset) => start + offset);
     const scratch = start + size;
     this.n = n;
+    this.makeMemory = makeMemory;
     this.parameters = parameters;
     this.memory = memory;
     /** {rounds, left} of each repeat in the last run. */

@@ -35,8 +35,8 @@ export class Trainer {
     this.span = average;
     /** The parameters to show: the average, or those that are trained where there is none. */
     this.averaged = average ? parameters.copy() : parameters;
-    this.adam = new Adam(parameters.vector.length, { learningRate });
-    this.gradient = new Float32Array(parameters.vector.length);
+    this.adam = new Adam(parameters.vector.length, descent.makeMemory, { learningRate });
+    this.gradient = this.adam.gradient;
     // As they were before this step, and before the last one that went well.
     this.before = parameters.vector.slice();
     this.good = parameters.vector.slice();
@@ -60,7 +60,7 @@ export class Trainer {
     [this.good, this.before] = [this.before, this.good];
     // Before the update: its weights are not known to be good until their loss is.
     if (this.span) include(this.averaged, parameters, this.steps, this.span);
-    this.adam.step(parameters.vector, this.gradient);
+    this.adam.step(parameters.vector);
     parameters.changed();
     this.steps += 1;
     return true;
