@@ -18,6 +18,7 @@ from flowviz.flows import Flow
 from flowviz.flows.programs import Program, passes
 
 PLAY = Path(__file__).parents[1] / "js" / "play.js"
+ENGINE = Path(__file__).parents[2] / "flowviz" / "widgets" / "engine"
 Numbers = dict[str, list[np.ndarray]]
 """The views of each output."""
 
@@ -45,6 +46,45 @@ def play(jobs: Sequence[dict[str, Any]], folder: Path, *, plain: bool = False) -
     return [
         _read(answer, job) for answer, job in zip(json.loads(done.stdout), written, strict=True)
     ]
+
+
+TRAIN = """
+import {{ readFileSync }} from "node:fs";
+import {{ Session }} from "{session}";
+const numbers = (path) => new Float32Array(new Uint8Array(readFileSync(path)).buffer);
+const session = await Session.of({{
+  program: readFileSync("{program}"), parameters: null, table: numbers("{table}"), ...{settings},
+}});
+session.left = {steps};
+while (session.runs) session.step();
+const report = session.report();
+const plain = (value) => (value instanceof Float32Array ? Array.from(value) : value);
+console.log(JSON.stringify(Object.fromEntries(
+  Object.entries(report).map(([key, value]) => [key, plain(value)]))));
+"""
+
+
+def train(
+    program: Program, x: Tensor, folder: Path, *, steps: int, **settings: Any
+) -> dict[str, Any]:
+    """So many steps of a descent on all of ``x`` each time, and what the session reports."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node found: install Node.js to play programs")
+    path = folder / "descent.bin"
+    path.write_bytes(program.to_bytes())
+    script = TRAIN.format(
+        session=(ENGINE / "session.js").as_uri(),
+        program=path,
+        table=_file(folder / "x.f32", x),
+        settings=json.dumps({"batch": len(x), **settings}),
+        steps=steps,
+    )
+    command = [node, "--input-type=module", "-e", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
 
 
 def _file(path: Path, values: Tensor) -> str:

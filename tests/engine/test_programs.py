@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +14,10 @@ import torch
 from torch import Tensor
 
 from flowviz.flows import Flow, catalog
-from flowviz.flows.programs import passes
+from flowviz.flows.programs import Program, numbers, passes
+from flowviz.training import Trainer
 from tests.engine.engine_checks import dims_of, random_flow
-from tests.engine.programs import by_torch, noise_of, play
+from tests.engine.programs import by_torch, noise_of, play, train
 
 POINTS = 50
 KINDS = ["forward", "inverse", "descent", passes.REVERSE]
@@ -29,8 +34,7 @@ def density(x: Tensor) -> Tensor:
 
 def flow_of(name: str) -> Flow:
     """A random one, its first statistics set."""
-    layers = 1 if catalog.entry(name).family == "Continuous time" else 2
-    flow = random_flow(name, dims_of(name, 2)[0], scale=0.5, dtype=torch.float32, layers=layers)
+    flow = random_flow(name, dims_of(name, 2)[0], scale=0.5, dtype=torch.float32, layers=1)
     generator = torch.Generator().manual_seed(5)
     flow.train().log_prob(torch.randn(64, flow.dim, generator=generator))
     return flow.eval()
@@ -66,3 +70,102 @@ def test_a_page_computes_what_pytorch_does(name: str, tmp_path: Path) -> None:
                 )
                 bar = SLACK * own + (1e-5 if true is not torchs else 1e-4) * scale
                 assert error <= bar, f"{kind}: {output} {k} off by {error:.1e}, PyTorch {own:.1e}"
+
+
+def test_layers_traces_and_stretches_of_any_number_of_points(tmp_path: Path) -> None:
+    coupling = random_flow("rq_spline_coupling", scale=0.5, dtype=torch.float32, layers=3)
+    ode = random_flow("cnf", scale=0.5, dtype=torch.float32, layers=1)
+    z = torch.randn(1000, 2, generator=torch.Generator().manual_seed(7))
+    jobs: list[dict[str, Any]] = [
+        {"program": coupling.program("log_prob"), "n": n, "inputs": {"z": z[:n]}, "noise": []}
+        for n in (1, 2, 1000)
+    ]
+    jobs.append(
+        {
+            "program": ode.program("forward", stretches=4),
+            "n": 5,
+            "inputs": {"z": z[:5]},
+            "noise": [],
+        }
+    )
+    *logs, traced = play(jobs, tmp_path)
+    for job, got in zip(jobs, logs, strict=False):
+        with torch.no_grad():
+            wanted = coupling.log_prob(z[: job["n"]]).numpy()
+        assert np.allclose(got["log_prob"][0], wanted, rtol=2e-5, atol=1e-3)
+    exact = ode.unrolled(4).trace(z[:5]).states.detach().numpy()
+    assert np.abs(np.stack(traced["states"]) - exact).max() < 1e-4
+
+
+@pytest.mark.parametrize("name", ["real_nvp", "rq_spline_coupling", "batch_norm"])
+def test_training_in_a_page_is_that_of_the_trainer(name: str, tmp_path: Path) -> None:
+    # What one normalisation does the next takes off again: of two the gradient is rounding.
+    options: dict[str, Any] = {"layers": 1} if name == "batch_norm" else {"hidden": (16, 16)}
+    flow = catalog.make(name, seed=0, **options)
+    x = torch.randn(128, 2, generator=torch.Generator().manual_seed(1)) * 0.5 + 1
+    program = flow.program("descent")
+    trainer = Trainer(flow, lambda flow: -flow.log_prob(x).mean(), learning_rate=0.01, average=5)
+    wanted = [trainer.step().loss for _ in range(20)]  # type: ignore[union-attr]
+    report = train(program, x, tmp_path, steps=20, learningRate=0.01, average=5)
+    assert np.abs(np.array(report["losses"]) - wanted).max() < 2e-5 * max(map(abs, wanted))
+    for got, now in (("parameters", flow), ("averaged", trainer.averaged)):
+        assert np.abs(np.array(report[got]) - numbers(now)).max() < 1e-3, got
+    assert report["failure"] is None
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_weights(tmp_path: Path) -> None:
+    flow = catalog.make("real_nvp", layers=2, seed=0, hidden=(16, 16))
+    x = torch.randn(64, 2, generator=torch.Generator().manual_seed(1))
+    report = train(flow.program("descent"), x, tmp_path, steps=400, learningRate=1e30, average=0)
+    assert report["steps"] < 400
+    assert re.match(
+        r"Training stopped at step \d+: the (loss|gradient) is not finite", report["failure"]
+    )
+    assert np.isfinite(report["parameters"]).all()
+
+
+def test_a_changed_instruction_is_seen(tmp_path: Path) -> None:
+    """Each kind of instruction of a spline's descent, put wrong once, changes what comes out."""
+    flow = random_flow("rq_spline_coupling", scale=0.5, dtype=torch.float32, layers=1)
+    z = torch.randn(POINTS, 2, generator=torch.Generator().manual_seed(7))
+    program = flow.program("descent")
+    mutants = list(_mutants(program))
+    assert len(mutants) > 15
+    jobs = [
+        {"program": one, "n": POINTS, "inputs": {"z": z}, "noise": []}
+        for one in (program, *(mutant for _, mutant in mutants))
+    ]
+    right, *wrong = play(jobs, tmp_path)
+    for (what, _), got in zip(mutants, wrong, strict=True):
+        same = all(
+            np.allclose(a, b, rtol=1e-4, atol=1e-6)
+            for output in right
+            for a, b in zip(right[output], got[output], strict=True)
+        )
+        assert not same, f"{what} changed and nothing came of it"
+
+
+SWAPPED = {"add": "sub", "sub": "add", "mul": "add", "div": "mul", "minimum": "maximum"}
+SWAPPED |= {"maximum": "minimum", "lt": "ge", "ge": "lt", "le": "gt", "gt": "le", "where": "lerp"}
+
+
+def _mutants(program: Program) -> Any:
+    """The program with one instruction, or one kernel, of each kind put wrong."""
+    seen: Counter[str] = Counter()
+    for k, kernel in enumerate(program.header["each"]):
+        for i, (name, *_) in enumerate(kernel.get("do", [])):
+            other = SWAPPED.get(
+                name, "neg" if name != "neg" and len(kernel["do"][i]) == 2 else None
+            )
+            seen[name] += 1
+            # |x| asks here whether x lies in the box, as its points do.
+            if name == "abs" or other is None or seen[name] != 1:
+                continue
+            header = copy.deepcopy(program.header)
+            header["each"][k]["do"][i][0] = other
+            yield name, Program(header, program.block)
+        seen[kernel["op"]] += 1
+        if kernel["op"] in ("sum", "max") and seen[kernel["op"]] == 1:
+            header = copy.deepcopy(program.header)
+            header["each"][k]["op"] = "min"
+            yield kernel["op"], Program(header, program.block)
