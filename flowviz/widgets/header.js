@@ -225,7 +225,9 @@ export default {
     const saved = (message) => {
       const [type, ending] = { data: ["application/json", "json"], page: ["text/html", "html"] }[message?.kind] ?? [];
       if (!type) return;
-      note.textContent = "";
+      note.textContent = message.failed ?? "";
+      more.title = message.failed ?? more.title;
+      if (message.failed) return;
       download(new Blob([message.text], { type }), `${model.get("file")}.${ending}`);
     };
     const head = element("div", "fv-head");

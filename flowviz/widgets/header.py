@@ -9,6 +9,7 @@ from typing import Any
 import traitlets
 
 from flowviz.widgets import esm
+from flowviz.widgets.jobs import in_words
 from flowviz.widgets.shared_widget import SharedWidget
 
 _HERE = Path(__file__).parent
@@ -85,7 +86,11 @@ class Header(SharedWidget):
 
         def receive(_: Any, content: Any, __: Any) -> None:
             if isinstance(content, dict) and content.get("kind") == "page":
-                self.send({"kind": "page", "text": make()})
+                try:
+                    self.send({"kind": "page", "text": make()})
+                except Exception as error:
+                    self.send({"kind": "page", "failed": in_words(error)})
+                    raise
 
         self.on_msg(receive)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -200,6 +201,21 @@ def test_the_twin_is_a_picture_and_its_numbers(name, panel_of, monkeypatch):
     monkeypatch.setenv("FLOWVIZ_HEADLESS", "1")
     alone, _ = panel._repr_mimebundle_()
     assert set(alone) == {"image/png", "text/plain"}
+
+
+@EVERY
+def test_it_is_saved_as_a_page_of_its_own(name, panel_of, tmp_path):
+    panel = panel_of(name)
+    panel.restore("")
+    settle(panel)
+    html = panel.save_html(tmp_path / "page.html").read_text("utf-8")
+    assert f"<title>{panel.title}</title>" in html
+    assert not re.search(r"<[^>]*\s(src|href)=", html.partition("<script")[0]), "alone"
+    carries = any(stage.carried for stage in panel.screen.stages)
+    assert ('id="code">' in html) == carries, "what a flow carries lives, what none does plays"
+    panel.settings.flow = "contractive_roulette"
+    settle(panel)
+    assert "has no program" in panel.to_html() or not carries
 
 
 @EVERY

@@ -137,6 +137,8 @@ class TwoFits:
         settings, target = self._settings, self.target
         if not (target.has_samples and target.has_density):
             raise ValueError(f"{target.title} has no samples, or no density, to train on")
+        if settings.path_gradient:
+            raise ValueError("the path gradient of reverse KL has no program")
         start = begun(self._untrained, target, settings.batch, settings.seed)
         objectives = ("descent", "reverse_descent")
         flows = [

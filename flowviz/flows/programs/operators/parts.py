@@ -72,11 +72,8 @@ def _within_zeros(call: Call, part: Tensor, values: View) -> None:
 
 
 def _diag_embed(call: Call) -> None:
-    x, offset, dim1, dim2 = (*call.arguments, 0, -2, -1)[: max(len(call.arguments), 1)] + (
-        0,
-        -2,
-        -1,
-    )[max(len(call.arguments), 1) - 1 :]
+    x, *where = call.arguments
+    offset, dim1, dim2 = (*where, *(0, -2, -1)[len(where) :])
     _within_zeros(call, call.results[0].diagonal(offset, dim1, dim2), x)
 
 
