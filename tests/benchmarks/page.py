@@ -49,11 +49,12 @@ TRAIN = """async ([seconds, least]) => {
   const began = performance.now();
   document.querySelector(".fv-run-train").click();
   let frames = 0, fitted = null;
-  while (performance.now() - began < 1000 * seconds && (frames < 5 || run.get("running") || run.get("step") === 0)) {
+  const elapsed = () => (performance.now() - began) / 1000;
+  while (elapsed() < seconds && (run.get("running") || run.get("step") === 0)) {
     await new Promise(requestAnimationFrame);
     frames += 1;
     const loss = Number(run.get("status").match(/loss (\\S+)/)?.[1] ?? Infinity);
-    if (fitted === null && run.get("step") > 100 && loss < least) fitted = (performance.now() - began) / 1000;
+    if (fitted === null && run.get("step") > 100 && loss < least) fitted = elapsed();
   }
   const passed = elapsed();
   const steps = run.get("step");
