@@ -72,9 +72,9 @@ def _within_zeros(call: Call, part: Tensor, values: View) -> None:
 
 
 def _diag_embed(call: Call) -> None:
-    x, *where = call.arguments
-    offset, dim1, dim2 = (*where, *(0, -2, -1)[len(where) :])
-    _within_zeros(call, call.results[0].diagonal(offset, dim1, dim2), x)
+    x, *given = call.arguments
+    where = list(given) + [0, -2, -1][len(given) :]
+    _within_zeros(call, call.results[0].diagonal(*where), x)
 
 
 def _select_backward(call: Call) -> None:
