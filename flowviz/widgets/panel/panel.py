@@ -281,23 +281,30 @@ class Panel:
         parts = {"panel": self.name, "state": self.state, "seen": self.words()}
         return json.dumps({**parts, "numbers": self.numbers()}, ensure_ascii=False, indent=1)
 
-    def to_html(self) -> str:
+    def to_html(self, links: Sequence[tuple[str, str]] = ()) -> str:
         """The panel's pictures as a page that needs no kernel and fetches nothing.
 
         They are carried, dragged and trained in that page where the flow has programs for it;
         where it has none they play, and the page says why that is all.
+
+        Args:
+            links: pages around this one, at its head: (label, address); an empty address is this
+                page.
         """
         live, untold = None, ""
         try:
             live = next(filter(None, (part.in_page() for part in self.parts)), None)
         except ValueError as error:
             untold = f"This page plays what was recorded: {error}."
+        if live is None and not untold:
+            untold = "This page plays what was recorded; the panel itself needs a kernel."
         more: dict[str, Any] = {
             "title": self.title,
             "titles": [stage.title for stage in self.screen.stages],
             "voices": self.screen.voices,
             "said": {"summary": self.summary, "words": self.words(), "untrained": untold},
             "bars": self.screen.bars,
+            "links": links,
         }
         stages = self.screen.stages
         return film.page(stages, **more) if live is None else page(stages, live, **more)

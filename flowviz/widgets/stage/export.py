@@ -31,6 +31,7 @@ def page(
     voices: Sequence[str] = (),
     said: Mapping[str, str] | None = None,
     bars: BarChart | None = None,
+    links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The HTML of a page that shows stages side by side, as large as it is itself.
 
@@ -45,11 +46,14 @@ def page(
         said: "summary", what the page shows; "words", what is seen in the state in which it is
             saved; "untrained", what to say at its foot.
         bars: what the layers contribute, drawn beside the pictures.
+        links: pages around this one, at its head: (label, address); an empty address is this page.
 
     Raises:
         ValueError: no stage, an unknown voice, or titles or voices of another number.
     """
-    state = state_of(stages, title=title, titles=titles, voices=voices, said=said, bars=bars)
+    state = state_of(
+        stages, title=title, titles=titles, voices=voices, said=said, bars=bars, links=links
+    )
     code = str(stages[0]._esm)
     parts = {
         "title": html.escape(title or stages[0].title or "flowviz", quote=False),
@@ -68,6 +72,7 @@ def state_of(
     voices: Sequence[str] = (),
     said: Mapping[str, str] | None = None,
     bars: BarChart | None = None,
+    links: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:
     """What a page of these stages holds, as JSON can; arguments and errors as of :func:`page`."""
     if not stages:
@@ -85,6 +90,7 @@ def state_of(
         state["voice"] = voices[i] if voices else ""
         states.append(state)
     whole: dict[str, Any] = {"title": title, "stages": states, "said": dict(said or {})}
+    whole["links"] = [list(link) for link in links]
     if bars is not None and bars.names:
         rows = [[v if math.isfinite(v) else None for v in row] for row in bars.rows.tolist()]
         whole["bars"] = {"title": bars.what, "names": bars.names, "rows": rows}

@@ -59,9 +59,11 @@ export class StillModel {
  *
  * said {summary, words, untrained}: what the page shows; what is seen in the state in which it was
  * saved; what to say where there is no film. bars: as in Tally. makeFoot: what drives the page, as
- * playing does.
+ * playing does. links: [label, address] of the pages around this one; without address it is this.
  */
-export function standalone(parent, { title, stages, said = {}, bars = null }, makeFoot = playing) {
+export function standalone(
+  parent, { title, stages, said = {}, bars = null, links = [] }, makeFoot = playing,
+) {
   const root = document.documentElement;
   const choose = (theme) => { root.dataset.fvTheme = theme; };
   choose(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
@@ -79,7 +81,10 @@ export function standalone(parent, { title, stages, said = {}, bars = null }, ma
   sentences.hidden = !said.summary && !said.words;
   const tally = bars?.names.length > 0 ? new Tally(bars) : null;
   parent.append(
-    make("header", { class: "fv-stage-page-head" }, make("h1", {}, title), sentences, theme),
+    make(
+      "header", { class: "fv-stage-page-head" }, make("h1", {}, title), sentences, theme,
+      ...(links.length > 0 ? [around(links)] : []),
+    ),
     make("div", { class: "fv-stage-frames" }, ...boxes, ...(tally ? [tally.element] : [])),
     make(
       "footer", { class: "fv fv-stage fv-panel" }, ...foot.elements,
@@ -112,6 +117,13 @@ export function standalone(parent, { title, stages, said = {}, bars = null }, ma
     }, false);
   } else update(clock.player);
   return page;
+}
+
+/** The way to the pages around this one. */
+function around(links) {
+  return make("nav", { class: "fv-stage-links", "aria-label": "Pages" }, ...links.map(
+    ([label, href]) => make("a", href ? { href } : { "aria-current": "page" }, label),
+  ));
 }
 
 /** The player and the training scrubber of a page that plays what was recorded. */
