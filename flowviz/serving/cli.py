@@ -1,4 +1,4 @@
-"""The ``flowviz`` command: the dashboard in a browser, or the lessons in JupyterLab."""
+"""The ``flowviz`` command: the dashboard in a browser, the lessons in JupyterLab, or a site."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from flowviz import __version__
@@ -66,12 +67,27 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--no-browser", action="store_true", help="only print the address")
     p.add_argument("--version", action="version", version=f"flowviz {__version__}")
+    commands = p.add_subparsers(dest="command", metavar="site DIR", title="instead of serving")
+    site = commands.add_parser(
+        "site",
+        help="write the panels and the lessons into a folder as static pages for any web space",
+        description="Writes the panels and the lessons as static pages: no server of ours is "
+        "needed, and nothing is asked of any other host.",
+    )
+    site.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="a new or an empty folder, or one that this has written before",
+    )
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parser().parse_args(argv)
+    if options.command == "site":
+        return _write_site(options.folder)
     for name in ("tornado.access", "tornado.general", "tornado.application"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
@@ -87,6 +103,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         # Ctrl-C before the server listens; from then on the server handles it.
+        return 130
+    return 0
+
+
+def _write_site(folder: Path) -> int:
+    # It imports torch and nbconvert, which `flowviz --help` should not wait for.
+    from flowviz.serving import site
+
+    try:
+        site.write(folder, say=partial(print, flush=True))
+    except (ValueError, OSError) as error:
+        print(f"flowviz: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
         return 130
     return 0
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from pathlib import Path
 from typing import Any
 
-import nbformat
 from jinja2 import Environment, FileSystemLoader
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.base.handlers import JupyterHandler
@@ -69,7 +67,7 @@ class LessonsHandler(OwnPageHandler):
     @web.authenticated
     async def get(self) -> None:
         found = [
-            {"title": _title(lesson), "url": url_path_join(self._notebooks, lesson.name)}
+            {"title": paths.title(lesson), "url": url_path_join(self._notebooks, lesson.name)}
             for lesson in paths.lessons()
         ]
         self.finish(self.render_template("lessons.html", lessons=found))
@@ -92,12 +90,3 @@ class TemplateFileHandler(TemplateStaticFileHandler):
         if len(rest) < 2 or rest[0] != "static" or "\0" in path:
             raise web.HTTPError(404)
         await super().get(path, include_body)
-
-
-def _title(notebook: Path) -> str:
-    """The first heading of a notebook, or its file name."""
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
-            if line.startswith("# "):
-                return line[2:].strip()
-    return notebook.stem

@@ -40,6 +40,17 @@ def lessons() -> list[Path]:
     return sorted(notebooks().glob("[0-9][0-9]_*.ipynb"))
 
 
+def title(notebook: Path) -> str:
+    """The first heading of a notebook, or its file name."""
+    import nbformat  # heavy, and not for every start
+
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
+            if line.startswith("# "):
+                return str(line[2:].strip())
+    return notebook.stem
+
+
 def editable_notebooks(target: Path) -> tuple[Path, list[str]]:
     """A folder of notebooks in which a student can write.
 

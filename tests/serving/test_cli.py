@@ -42,7 +42,7 @@ def test_defaults():
         (["--port", "70000"], "'70000' is no port"),
         (["--port", "http"], "'http' is no port"),
         (["--theme", "blue"], "choose from"),
-        (["dashboard.ipynb"], "unrecognized arguments"),
+        (["dashboard.ipynb"], "invalid choice: 'dashboard.ipynb' (choose from"),
     ],
 )
 def test_wrong_options_are_refused_in_words(arguments, complaint, capsys):
