@@ -184,3 +184,7 @@ def test_while_it_trains_the_numbers_follow_and_the_film_holds_both_pictures(pan
     ]
     u, x = (np.frombuffer(value["data"], np.float16).astype(float) for value in values)
     np.testing.assert_allclose(u, x, atol=0.02, rtol=0.01)
+
+
+def test_its_page_says_that_it_only_plays(gaussian):
+    assert "This page plays what was recorded" in gaussian.to_html()

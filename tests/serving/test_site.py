@@ -153,6 +153,10 @@ def test_functions_are_set_off_but_not_from_a_bracket():
     thin = '<mspace width="0.167em" />'
     assert f"<mi>log</mi>{thin}<mi>p</mi>" in formulas.mathml(r"\log p", display=False)
     assert thin not in formulas.mathml(r"\log(p)", display=False)
+    name = '<mo lspace="0" rspace="0">Cov</mo>'
+    assert f"<mi>a</mi>{thin}{name}{thin}<mi>p</mi>" in formulas.mathml(
+        r"a\operatorname{Cov} p", display=False
+    )
 
 
 @pytest.mark.parametrize("tex", [r"\nosuchthing x", r"a & b", r"\frac1", r"\left( x"])

@@ -60,23 +60,31 @@ def _known(tex: str) -> str:
 
 def _space(parent: ElementTree.Element) -> None:
     """Set functions off as TeX does: a thin space on either side, but none at a bracket."""
+    if _tag(parent) not in ("math", "mrow", "mtd", "mstyle"):
+        return
+    spaced: list[ElementTree.Element] = []
     children = list(parent)
     for i, child in enumerate(children):
-        if _function(child) is None or _tag(parent) not in ("mrow", "math", "mtd", "mstyle"):
-            continue
-        after = children[i + 1] if i + 1 < len(children) else None
-        if after is not None and not (_tag(after) == "mo" and (after.text or "")[:1] in "([|,.)]"):
-            parent.insert(list(parent).index(child) + 1, _thin())
-        before = children[i - 1] if i else None
-        if before is not None and (_tag(before) in _ORDINARY or before.text in (")", "]")):
-            parent.insert(list(parent).index(child), _thin())
+        before, after = children[i - 1 : i], children[i + 1 : i + 2]
+        function = _is_function(child)
+        if function and before and (_tag(before[0]) in _ORDINARY or before[0].text in (")", "]")):
+            spaced.append(_thin())
+        spaced.append(child)
+        if function and after and (_tag(after[0]) != "mo" or after[0].text not in tuple("([|)],.")):
+            spaced.append(_thin())
+    parent[:] = spaced
 
 
-def _function(element: ElementTree.Element) -> ElementTree.Element | None:
-    """The element with a function's name: this one, or what its indices stand at."""
-    core = element[0] if _tag(element) in ("msub", "msup", "munder") and len(element) else element
-    named = _tag(core) in ("mi", "mo") and len(core.text or "") > 1 and core.text.isalpha()  # type: ignore[union-attr]
-    return core if named and (core.text in _FUNCTIONS or _tag(core) == "mo") else None
+def _is_function(element: ElementTree.Element) -> bool:
+    """Whether this is a function's name, alone or with its indices."""
+    name = element[0] if _tag(element) in ("msub", "msup", "munder") else element
+    return _tag(name) in ("mi", "mo") and (name.text in _FUNCTIONS or _is_word(name))
+
+
+def _is_word(element: ElementTree.Element) -> bool:
+    r"""Whether this is a name that the converter makes an operator, as of ``\operatorname``."""
+    text = element.text or ""
+    return _tag(element) == "mo" and len(text) > 1 and text.isalpha()
 
 
 def _of_today(element: ElementTree.Element) -> None:
@@ -87,14 +95,11 @@ def _of_today(element: ElementTree.Element) -> None:
     elif tag == "mtable":
         element.attrib.pop("columnspacing", None)
         element.attrib.pop("rowspacing", None)
-    elif tag == "mover" and element[1].text == "~":
-        element[1].text = "\u02dc"
-        element.set("accent", "true")
     elif tag == "mi" and element.text == "~":
         element.tag, element.text = f"{{{NAMESPACE}}}mo", "\u223c"
     elif tag == "mo" and element.text == "∞":
         element.tag = f"{{{NAMESPACE}}}mi"
-    elif tag == "mo" and len(element.text or "") > 1 and (element.text or "").isalpha():
+    elif _is_word(element):
         element.set("lspace", "0")
         element.set("rspace", "0")
 
