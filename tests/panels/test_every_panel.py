@@ -210,7 +210,7 @@ def test_it_is_saved_as_a_page_of_its_own(name, panel_of, tmp_path):
     settle(panel)
     html = panel.save_html(tmp_path / "page.html").read_text("utf-8")
     assert f"<title>{panel.title}</title>" in html
-    assert not re.search(r"<[^>]*\s(src|href)=", html.partition("<script")[0]), "alone"
+    assert not re.search(r'<[^>]*\s(src|href)="(?!data:)', html.partition("<script")[0]), "alone"
     carries = any(stage.carried for stage in panel.screen.stages)
     assert ('id="code">' in html) == carries, "what a flow carries lives, what none does plays"
     panel.settings.flow = "contractive_roulette"
