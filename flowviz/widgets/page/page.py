@@ -30,7 +30,7 @@ def page(stages: Sequence[Stage], live: Mapping[str, Any], **more: Any) -> str:
     Args:
         stages: one or more; their ``carried`` says what the page makes itself.
         live: the flows' programs and what to train them with (``live.js``).
-        **more: as of :func:`~flowviz.widgets.stage.export.page`, whose errors are raised.
+        **more: as of :func:`~flowviz.widgets.stage.export.state_of`, whose errors are raised.
     """
     state = state_of(stages, **more)
     for sent, stage in zip(state["stages"], stages, strict=True):

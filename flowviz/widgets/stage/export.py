@@ -23,16 +23,7 @@ STATE: tuple[str, ...] = tuple(re.findall(r'"(\w+)"', _LIST[1]))
 """The traits that make up a stage, as the page's own export lists them."""
 
 
-def page(
-    stages: Sequence[Stage],
-    *,
-    title: str = "",
-    titles: Sequence[str] = (),
-    voices: Sequence[str] = (),
-    said: Mapping[str, str] | None = None,
-    bars: BarChart | None = None,
-    links: Sequence[tuple[str, str]] = (),
-) -> str:
+def page(stages: Sequence[Stage], **more: Any) -> str:
     """The HTML of a page that shows stages side by side, as large as it is itself.
 
     One player drives them all, and below it a second scrubber goes through their film, where they
@@ -40,23 +31,12 @@ def page(
 
     Args:
         stages: one or more.
-        title: of the page.
-        titles: over the stages; by default their own.
-        voices: "forward", "reverse" or "": the colours of those titles.
-        said: "summary", what the page shows; "words", what is seen in the state in which it is
-            saved; "untrained", what to say at its foot.
-        bars: what the layers contribute, drawn beside the pictures.
-        links: pages around this one, at its head: (label, address); an empty address is this page.
-
-    Raises:
-        ValueError: no stage, an unknown voice, or titles or voices of another number.
+        **more: as of :func:`state_of`, whose errors are raised.
     """
-    state = state_of(
-        stages, title=title, titles=titles, voices=voices, said=said, bars=bars, links=links
-    )
+    state = state_of(stages, **more)
     code = str(stages[0]._esm)
     parts = {
-        "title": html.escape(title or stages[0].title or "flowviz", quote=False),
+        "title": html.escape(state["title"] or stages[0].title or "flowviz", quote=False),
         "css": str(stages[0]._css),
         "esm": re.sub(r"</(script)", r"<\\/\1", code, flags=re.IGNORECASE),
         "state": json.dumps(state, ensure_ascii=False).replace("<", "\\u003c"),
@@ -74,7 +54,21 @@ def state_of(
     bars: BarChart | None = None,
     links: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:
-    """What a page of these stages holds, as JSON can; arguments and errors as of :func:`page`."""
+    """What a page of these stages holds, as JSON can.
+
+    Args:
+        stages: one or more.
+        title: of the page.
+        titles: over the stages; by default their own.
+        voices: "forward", "reverse" or "": the colours of those titles.
+        said: "summary", what the page shows; "words", what is seen in the state in which it is
+            saved; "untrained", what to say at its foot.
+        bars: what the layers contribute, drawn beside the pictures.
+        links: pages around this one, at its head: (label, address); an empty address is this page.
+
+    Raises:
+        ValueError: no stage, an unknown voice, or titles or voices of another number.
+    """
     if not stages:
         raise ValueError("a page needs at least one stage")
     for name, given in (("titles", titles), ("voices", voices)):
