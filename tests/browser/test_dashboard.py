@@ -220,9 +220,11 @@ def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_ba
     server = start_flowviz()
     page = visit(f"panel={NAMES[0]}", server=server)
     chip = page.locator(f"{READY} .fv-chip").last
-    label = chip.inner_text()
+    label, landed = chip.inner_text(), page.url
     chip.click()
-    page.wait_for_function("location.search.split('&').length > 1", timeout=PATIENCE)
+    chosen = page.locator(f'{READY} .fv-chip[aria-pressed="true"]')
+    expect(chosen).to_have_text(label, timeout=PATIENCE, use_inner_text=True)
+    page.wait_for_function("(landed) => location.href !== landed", arg=landed, timeout=PATIENCE)
     page.wait_for_timeout(500)
     before = urlsplit(page.url).query
     os.kill(_kernel(server).pid, signal.SIGKILL)
@@ -233,7 +235,6 @@ def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_ba
     page.wait_for_selector("#fv-loading")
     page.wait_for_selector(READY, timeout=PATIENCE)
     assert not page.locator("#fv-notice").is_visible()
-    chosen = page.locator(f'{READY} .fv-chip[aria-pressed="true"]')
     expect(chosen).to_have_text(label, timeout=PATIENCE, use_inner_text=True)
     assert urlsplit(page.url).query == before
 

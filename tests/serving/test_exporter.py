@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from flowviz.serving.exporter import PageExporter
@@ -24,7 +25,10 @@ def test_a_template_is_compiled_once_and_again_when_it_changes(tmp_path: Path, m
     )
 
     def rendered() -> str:
-        return exporter().environment.get_template("page.html.j2").render()
+        template = exporter().environment.get_template("page.html.j2")
+        # It renders in an event loop of its own, and this thread may be in one already.
+        with ThreadPoolExecutor() as threads:
+            return threads.submit(template.render).result()
 
     assert (rendered(), rendered(), len(compiled)) == ("first", "first", 1)
     file.write_text("second")

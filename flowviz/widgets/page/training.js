@@ -75,7 +75,8 @@ export class Training {
       this.busy = false;
     }
     // What is trained is not thrown away: as many steps again.
-    if (this.done >= this.run.get("steps")) this.run.set("steps", this.done + this.settings.steps);
+    const more = steps === null && this.done >= this.run.get("steps");
+    if (more) this.run.set("steps", this.done + this.settings.steps);
     this.run.set("running", true);
     this.film.hide();
     this.tellMoments();
