@@ -86,37 +86,20 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parser().parse_args(argv)
-    if options.command == "site":
-        return _write_site(options.folder)
     for name in ("tornado.access", "tornado.general", "tornado.application"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        port = choose_port(
-            options.host, options.port, VOILA_PORT if options.lab is None else LAB_PORT
-        )
-        if options.lab is not None:
-            _serve_lab(options, port)
+        if options.command == "site":
+            _write_site(options)
+        elif options.lab is not None:
+            _serve_lab(options, choose_port(options.host, options.port, LAB_PORT))
         else:
-            _serve_dashboard(options, port)
+            _serve_dashboard(options, choose_port(options.host, options.port, VOILA_PORT))
     except (ValueError, OSError) as error:
         print(f"flowviz: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         # Ctrl-C before the server listens; from then on the server handles it.
-        return 130
-    return 0
-
-
-def _write_site(folder: Path) -> int:
-    # It imports torch and nbconvert, which `flowviz --help` should not wait for.
-    from flowviz.serving import site
-
-    try:
-        site.write(folder, say=partial(print, flush=True))
-    except (ValueError, OSError) as error:
-        print(f"flowviz: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
         return 130
     return 0
 
@@ -164,7 +147,7 @@ def _path(text: str) -> str:
     return "/".join(["", *parts, ""])
 
 
-# The servers import half of Jupyter, which `flowviz --help` should not wait for.
+# The servers import half of Jupyter and the site torch: `flowviz --help` should not wait for them.
 
 
 def _serve_dashboard(options: argparse.Namespace, port: int) -> None:
@@ -178,6 +161,12 @@ def _serve_dashboard(options: argparse.Namespace, port: int) -> None:
     )
     server.initialize([])
     server.start()
+
+
+def _write_site(options: argparse.Namespace) -> None:
+    from flowviz.serving import site
+
+    site.write(options.folder, say=partial(print, flush=True))
 
 
 def _serve_lab(options: argparse.Namespace, port: int) -> None:

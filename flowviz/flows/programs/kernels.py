@@ -134,7 +134,11 @@ class Formula:
 
     def of(self, view: View) -> Value:
         """The number that a view has there."""
-        return self._value("in", view.spread(self.shape).operand)
+        return self.read(view.spread(self.shape).operand)
+
+    def read(self, operand: Operand) -> Value:
+        """The number of an operand of the formula's shape."""
+        return self._value("in", operand)
 
     def number(self, value: float) -> Value:
         """The same number everywhere."""
@@ -148,7 +152,11 @@ class Formula:
     def leave(self, value: Term, at: View) -> None:
         """Leave a value in a view of that shape."""
         value = value if isinstance(value, Value) else self.number(value)
-        self._outputs.append((at.operand, value.at))
+        self.write(at.operand, value)
+
+    def write(self, operand: Operand, value: Value) -> None:
+        """Leave a value in an operand of the formula's shape."""
+        self._outputs.append((operand, value.at))
 
     def map(self) -> Map:
         """What was written down."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from flowviz.flows.programs.kernels import Instruction, Map, Step, rewritten
+from flowviz.flows.programs.kernels import Formula, Map, Step, Value, rewritten
 from flowviz.flows.programs.views import Operand
 
 MOST_INSTRUCTIONS = 48
@@ -97,52 +97,18 @@ def _apart_or_same(some: Sequence[Operand], others: Sequence[Operand]) -> bool:
 
 
 def _joined(first: Map, second: Map) -> Map:
-    """Both as one."""
-    made = dict(first.outputs)
-    inputs = list(first.inputs)
-    numbers = list(first.numbers)
-    keys: list[tuple[str, int]] = []
-    for operand in second.inputs:
-        if operand in made:
-            keys.append(("first", made[operand]))
-        else:
-            if operand not in inputs:
-                inputs.append(operand)
-            keys.append(("in", inputs.index(operand)))
-    for number in second.numbers:
-        same = [i for i, n in enumerate(numbers) if n == number]
-        if not same:
-            numbers.append(number)
-        keys.append(("number", same[0] if same else len(numbers) - 1))
-
-    starts = {"in": 0, "number": len(inputs), "first": None}
-    head = len(inputs) + len(numbers)
-
-    def of_first(value: int) -> int:
-        if value < len(first.inputs):
-            return value
-        value -= len(first.inputs)
-        if value < len(first.numbers):
-            return len(inputs) + value
-        return head + value - len(first.numbers)
-
-    def of_second(value: int) -> int:
-        if value < len(keys):
-            kind, place = keys[value]
-            return of_first(place) if kind == "first" else (starts[kind] or 0) + place
-        return head + len(first.instructions) + value - len(keys)
-
-    def moved(instruction: Instruction, where: Callable[[int], int]) -> Instruction:
-        name, *values = instruction
-        return (name, *map(where, values))
-
-    instructions = [
-        *(moved(i, of_first) for i in first.instructions),
-        *(moved(i, of_second) for i in second.instructions),
-    ]
-    outputs = {operand: of_first(value) for operand, value in first.outputs}
-    outputs.update({operand: of_second(value) for operand, value in second.outputs})
-    return Map(first.shape, inputs, numbers, instructions, list(outputs.items()))
+    """Both as one: what the first leaves the second takes at once."""
+    formula = Formula(first.shape)
+    made: dict[Operand, Value] = {}
+    for step in (first, second):
+        values = [made.get(operand) or formula.read(operand) for operand in step.inputs]
+        values += [formula.number(number) for number in step.numbers]
+        for name, *terms in step.instructions:
+            values.append(formula.do(name, *(values[term] for term in terms)))
+        made.update((operand, values[value]) for operand, value in step.outputs)
+    for operand, value in made.items():
+        formula.write(operand, value)
+    return formula.map()
 
 
 def buffers(operands: Iterable[Operand]) -> set[int]:

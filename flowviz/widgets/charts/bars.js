@@ -1,6 +1,5 @@
 // The widget's entry: a waterfall that fills as the stage goes through the layers.
 
-import { barsOf, register } from "../stage/registry.js";
 import { throttle } from "../stage/throttle.js";
 import { titled, unpack } from "./figure.js";
 import { Follower } from "./follow.js";
@@ -21,18 +20,11 @@ class BarView extends ChartView {
       this.follower.remove();
       this.askForMoment.cancel();
     });
-    this.ends.push(register(barsOf(this.get("clock")), this));
     this.plot.addEventListener("click", (event) => this.goToBar(event));
   }
 
   unpackRows() {
     this.rows = unpack(this.get("contributions"));
-  }
-
-  /** What a page of its own shows of it: see Tally. */
-  get content() {
-    const rows = this.rows.map((row) => [...row]);
-    return { title: this.get("title") || "What each layer contributes", names: this.get("names"), rows };
   }
 
   /** The row that is shown and the bar that is lit, null where no clock says which. */

@@ -1,11 +1,6 @@
 // A flow in the page: its programs, made ready for as many points as are asked for.
 
-import { floats } from "../stage/marks.js";
-
-/** The bytes of a base64 text. */
-export function bytes(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-}
+import { floats, fromBase64 } from "../stage/marks.js";
 
 export class PageFlow {
   /**
@@ -14,7 +9,7 @@ export class PageFlow {
    */
   constructor(engine, { programs, start, now }) {
     this.files = Object.fromEntries(
-      Object.entries(programs).map(([kind, text]) => [kind, bytes(text)]),
+      Object.entries(programs).map(([kind, text]) => [kind, fromBase64(text)]),
     );
     this.programs = Object.fromEntries(
       Object.entries(this.files).map(([kind, file]) => [kind, engine.read(file)]),
@@ -25,10 +20,6 @@ export class PageFlow {
     this.parameters = Object.values(this.programs)[0].parameters();
     this.parameters.set(this.now);
     this.passes = new Map();
-  }
-
-  has(kind) {
-    return Object.hasOwn(this.programs, kind);
   }
 
   /** The pass of that kind for n points. */

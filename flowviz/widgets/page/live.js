@@ -24,9 +24,7 @@ export class Live {
     this.engine = engine;
     this.flows = sent.flows.map((flow) => new PageFlow(engine, flow));
     this.carriers = page.views.map((view, i) => new Carrier(view, this.flows[sent.stages[i]]));
-    page.views.forEach((view, i) => {
-      view.carrier = { follow: (point) => this.follow(i, point) };
-    });
+    for (const view of page.views) view.carrier = this;
     this.training = new Training(this, sent, code);
     page.run.send = ({ kind }) => this.training.press(kind);
     // A moment of the film is what was learned by then.
@@ -48,7 +46,7 @@ export class Live {
   }
 
   /** A handle was moved. */
-  follow(stage, point) {
+  follow(point) {
     this.unsaid();
     for (const carrier of this.carriers) carrier.follow(point);
     this.tell();

@@ -35,18 +35,15 @@ export function plain(value) {
 /**
  * The stand-alone page of the models of one or more stages, side by side on one clock.
  *
- * titles: over each stage, by default its own; voices: "forward", "reverse" or "", their colours;
- * said, bars: as in standalone.
+ * titles: over each stage, by default its own; voices: "forward", "reverse" or "", their colours.
  */
-export function standalonePage(models, { title, titles = [], voices = [], said, bars } = {}) {
+export function standalonePage(models, { title, titles = [], voices = [] } = {}) {
   return page({
     title: title || models[0].get("title") || "flowviz",
     css: models[0].get("_css"),
     esm: models[0].get("_esm"),
     state: {
       title: title ?? "",
-      said,
-      bars,
       stages: models.map((model, i) => ({
         ...Object.fromEntries(STATE.map((name) => [name, plain(model.get(name))])),
         title: titles[i] ?? model.get("title"),

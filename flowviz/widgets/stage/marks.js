@@ -4,7 +4,7 @@ import { halves } from "./halves.js";
 import { indices } from "./palette.js";
 
 /** The bytes of a base64 text. */
-function fromBase64(text) {
+export function fromBase64(text) {
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);

@@ -3,15 +3,12 @@
 // Every widget imports its own copy of these modules, so what they share lives on the page itself.
 const REGISTRY = Symbol.for("flowviz.stages");
 
-/** The key of the bars that go by the clock of that name. */
-export const barsOf = (clock) => `bars ${clock}`;
-
 function views() {
   globalThis[REGISTRY] ??= new Map();
   return globalThis[REGISTRY];
 }
 
-/** Make the view known under a key, a stage's own or barsOf; returns what takes it out again. */
+/** Make the view known under its stage's key; returns what takes it out again. */
 export function register(key, view) {
   views().set(key, view);
   return () => {
