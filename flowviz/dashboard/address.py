@@ -40,7 +40,7 @@ def panel_of(query: str) -> tuple[str | None, str]:
     except ValueError:
         return None, "The link could not be read: it has too many parts."
     if not wanted:
-        return panels.names()[0], ""
+        return panels.landing(), ""
     if wanted[-1] in panels.names():
         return wanted[-1], ""
     shown = wanted[-1] if len(wanted[-1]) <= 40 else wanted[-1][:39] + "…"

@@ -14,8 +14,9 @@ from typing import Any
 import ipywidgets as widgets
 
 from flowviz import panels
-from flowviz.dashboard import address
+from flowviz.dashboard import address, ahead
 from flowviz.dashboard.shell import Shell
+from flowviz.dashboard.unheard import unheard
 from flowviz.widgets.headless import headless, without_comms
 from flowviz.widgets.panel import Panel
 
@@ -25,6 +26,8 @@ ABOUT = (
     "A normalizing flow bends a simple cloud of points, layer by layer, until it has the shape of "
     "the data."
 )
+TOLD = ("name", "title", "summary", "pictures", "rows")
+"""What the page knows of each panel before the kernel builds it."""
 
 
 class Dashboard:
@@ -46,7 +49,7 @@ class Dashboard:
         self.panels: dict[str, Panel] = {}
         """The panels that were built so far."""
         self.shell = Shell(
-            groups=_groups(), about=ABOUT, current=named or panels.names()[0], notice=notice
+            groups=_groups(), about=ABOUT, current=named or panels.landing(), notice=notice
         )
         self._waiting = widgets.HTML()
         self._retry = widgets.Button(description="Try again")
@@ -64,7 +67,7 @@ class Dashboard:
         self._say_loading(self.shell.current)
         # PyTorch loads while the page does, and where a page is sure to come its panel is built.
         first = panels.entry(self.shell.current)
-        opening = _soon(self._open_first) if query is None and address.is_served() else None
+        opening = _soon(self._open_ahead) if query is None and address.is_served() else None
         self._loading = threading.Thread(target=_load, args=(first, opening), daemon=True)
         self._loading.start()
 
@@ -115,6 +118,11 @@ class Dashboard:
         if self.panel is None:
             self.open(self.shell.current, self._query)
 
+    def _open_ahead(self) -> None:
+        """The same, most likely before the page asks for its widgets."""
+        with unheard():
+            self._open_first()
+
     # ---- the page tells ------------------------------------------------------------------------
 
     def _receive(self, _: Any, message: Any, __: Any) -> None:
@@ -128,7 +136,7 @@ class Dashboard:
             self.open(message["panel"])
         elif kind == "address" and isinstance(message.get("query"), str):
             name, self.shell.notice = address.panel_of(message["query"])
-            self.open(name or panels.names()[0], message["query"] if name else "")
+            self.open(name or panels.landing(), message["query"] if name else "")
 
     # ---- the panels tell -----------------------------------------------------------------------
 
@@ -158,6 +166,7 @@ class Dashboard:
             (panel.widget.remove_class if other == name else panel.widget.add_class)("fv-away")
         self._follow(name)
         self._write_address(name)
+        self.shell.shown = name
 
     def _say_loading(self, name: str) -> None:
         title = escape(panels.entry(name).title)
@@ -173,6 +182,7 @@ class Dashboard:
             f"{escape(str(error) or type(error).__name__)}</p></div>",
             retry=True,
         )
+        self.shell.shown = name
 
     def _say(self, html: str, retry: bool) -> None:
         self._waiting.value = html
@@ -184,6 +194,8 @@ class Dashboard:
 
 def _build(entry: panels.Entry, query: str) -> Panel:
     """A panel in the state of ``query``; what is not usable in it is said in the panel."""
+    if not _settings(query) and (waiting := ahead.take(entry.name)):
+        return waiting
     made = entry.load()
     values, messages = made.State.from_query(query, ignore=address.OWN)
     panel = made(**values)
@@ -202,7 +214,7 @@ def _groups() -> list[dict[str, Any]]:
     """The menu: the panels by group, in the registry's order."""
     entries = [panels.entry(name) for name in panels.names()]
     return [
-        {"title": title, "panels": [{"name": e.name, "title": e.title} for e in members]}
+        {"title": title, "panels": [{key: getattr(e, key) for key in TOLD} for e in members]}
         for title, members in groupby(entries, key=lambda e: e.group)
     ]
 

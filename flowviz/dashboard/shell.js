@@ -1,18 +1,11 @@
 // The shell around the panels: menu, colours, notices, and the page's address.
 
-function element(tag, className, ...content) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...content);
-  return made;
-}
+import { hear, tell } from "../widgets/signals.js";
+import { make } from "../widgets/stage/dom.js";
+import { Frame } from "./frame.js";
 
-function button(text, title, onClick) {
-  const made = element("button", "fv-button", text);
-  made.type = "button";
-  made.title = title;
-  made.addEventListener("click", onClick);
-  return made;
+function button(text, title, click) {
+  return make("button", { type: "button", class: "fv-button", title, click }, text);
 }
 
 // The address belongs to the dashboard where it is the page; in a notebook it is the notebook's.
@@ -35,22 +28,26 @@ function render({ model, el }) {
     model.set(name, value);
     model.save_changes();
   };
-  const link = (query) => `${location.origin}${location.pathname}?${query}`;
+  // Where the page has taken the token out of its address, it does without (serving's token.js).
+  const link = (query) => {
+    const token = new URLSearchParams(location.search).get("token");
+    const kept = token ? `&${new URLSearchParams({ token })}` : "";
+    return `${location.origin}${location.pathname}?${query}${kept}`;
+  };
 
   // The top bar.
-  const skip = element("a", "fv-skip", "Skip to the panel");
-  skip.href = "#";
-  skip.addEventListener("click", (event) => {
+  const skipTo = (event) => {
     event.preventDefault();
     const main = el.closest(".fv-dash").querySelector(".fv-main");
     main.tabIndex = -1;
     main.focus();
-  });
+  };
+  const skip = make("a", { class: "fv-skip", href: "#", click: skipTo }, "Skip to the panel");
   const menu = button("☰", "Panels", () => openMenu(!nav.classList.contains("fv-open")));
   menu.classList.add("fv-menu");
   menu.setAttribute("aria-controls", "fv-nav");
   menu.setAttribute("aria-label", "Panels");
-  const name = element("h1", "fv-name", "flowviz");
+  const name = make("h1", { class: "fv-name" }, "flowviz");
 
   const theme = button("", "", () => {
     document.documentElement.dataset.fvTheme = isDark() ? "light" : "dark";
@@ -64,50 +61,68 @@ function render({ model, el }) {
     theme.title = dark ? "Light colours" : "Dark colours";
     theme.setAttribute("aria-label", theme.title);
   }
-  const bar = element("header", "fv-topbar", skip, menu, name, theme);
+  const bar = make("header", { class: "fv-topbar" }, skip, menu, name, theme);
 
   // The menu.
-  const nav = element("nav", "fv-rail");
-  nav.id = "fv-nav";
-  nav.setAttribute("aria-label", "Panels");
+  const nav = make("nav", { class: "fv-rail", id: "fv-nav", "aria-label": "Panels" });
   const items = new Map();
   function drawMenu() {
     nav.replaceChildren();
     items.clear();
     for (const group of model.get("groups")) {
-      const heading = element("h2", "", group.title);
-      const list = element("ul", "");
+      const heading = make("h2", {}, group.title);
+      const list = make("ul");
       for (const { name: panel, title } of group.panels) {
-        const item = element(ours ? "a" : "button", "fv-item", title);
-        if (ours) item.href = `?panel=${encodeURIComponent(panel)}`;
-        else item.type = "button";
-        item.addEventListener("click", (event) => {
+        const click = (event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
           event.preventDefault();
           openMenu(false);
+          goTo(panel);
           model.send({ kind: "open", panel });
-        });
+        };
+        const way = ours ? { href: `?panel=${encodeURIComponent(panel)}` } : { type: "button" };
+        const item = make(ours ? "a" : "button", { class: "fv-item", ...way, click }, title);
         items.set(panel, item);
-        list.append(element("li", "", item));
+        list.append(make("li", {}, item));
       }
       nav.append(heading, list);
     }
     const lessons = document.body.dataset.fvLessons;
     if (lessons) {
-      const more = element("a", "fv-item", "Lessons");
-      more.href = lessons;
-      nav.append(element("h2", "", "Course"), element("ul", "", element("li", "", more)));
+      const more = make("a", { class: "fv-item", href: lessons }, "Lessons");
+      nav.append(make("h2", {}, "Course"), make("ul", {}, make("li", {}, more)));
     }
-    nav.append(element("p", "fv-about", model.get("about")));
+    nav.append(make("p", { class: "fv-about" }, model.get("about")));
     markCurrent();
   }
   function markCurrent() {
+    const current = wanted ?? model.get("current");
     for (const [panel, item] of items) {
-      if (panel === model.get("current")) item.setAttribute("aria-current", "page");
+      if (panel === current) item.setAttribute("aria-current", "page");
       else item.removeAttribute("aria-current");
     }
-    const title = items.get(model.get("current"))?.textContent;
+    const title = items.get(current)?.textContent;
     if (ours && title) document.title = `${title} · flowviz`;
+  }
+  // What was chosen is marked and framed at once, whatever the kernel is at.
+  let wanted = null; // what was chosen, until the kernel says that it is at it
+  const frame = new Frame(el);
+  const known = new Set([model.get("shown")]);
+  function goTo(panel) {
+    wanted = panel === model.get("current") ? null : panel;
+    markCurrent();
+    if (panel === model.get("shown")) return frame.remove();
+    const named = model.get("groups").flatMap(({ panels }) => panels).find(({ name: one }) => one === panel);
+    return frame.put(named, known.has(panel));
+  }
+  function followKernel() {
+    if (model.get("current") === wanted) wanted = null;
+    markCurrent();
+  }
+  function showPanel() {
+    const panel = model.get("shown");
+    known.add(panel);
+    if (!wanted) frame.giveWay(items.get(panel)?.textContent);
   }
   function openMenu(open) {
     nav.classList.toggle("fv-open", open);
@@ -119,22 +134,28 @@ function render({ model, el }) {
   }
 
   // The notice.
-  const notice = element("div", "fv-note-bar");
-  notice.setAttribute("role", "status");
+  const notice = make("div", { class: "fv-note-bar", role: "status" });
   function drawNotice() {
     const text = model.get("notice");
     notice.hidden = !text;
     notice.replaceChildren(
-      element("p", "", text),
+      make("p", {}, text),
       button("Dismiss", "Take this message away", () => set("notice", "")),
     );
   }
   // The address.
+  // Tells "address" (the query) in the page, and goes where a "visit" (the query) asks for.
   let timer = 0;
+  const visit = (query) => {
+    const panel = new URLSearchParams(query).get("panel");
+    if (items.has(panel)) goTo(panel);
+    model.send({ kind: "address", query });
+  };
   function writeAddress() {
     clearTimeout(timer);
     const query = model.get("query");
     if (!ours || !query) return;
+    tell("address", query);
     if (isStep(location.search, query)) history.pushState(null, "", link(query));
     // Browsers refuse more than a few changes a second, and a drag makes more.
     else timer = setTimeout(() => history.replaceState(null, "", link(query)), 250);
@@ -144,7 +165,7 @@ function render({ model, el }) {
       "popstate",
       () => {
         clearTimeout(timer);
-        model.send({ kind: "address", query: location.search });
+        visit(location.search);
       },
       { signal },
     );
@@ -169,10 +190,16 @@ function render({ model, el }) {
     { signal },
   );
 
+  const unhear = hear("visit", (query) => {
+    visit(query);
+    return true;
+  });
+
   el.append(bar, nav, notice);
   const listeners = [
     ["change:groups", drawMenu],
-    ["change:current", markCurrent],
+    ["change:current", followKernel],
+    ["change:shown", showPanel],
     ["change:presenting", markPresenting],
     ["change:notice", drawNotice],
     ["change:query", writeAddress],
@@ -190,7 +217,9 @@ function render({ model, el }) {
   model.send({ kind: "ready" });
   return () => {
     clearTimeout(timer);
+    unhear();
     closing.abort();
+    frame.remove();
     observer.disconnect();
     for (const [event, listener] of listeners) model.off(event, listener);
   };

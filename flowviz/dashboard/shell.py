@@ -21,11 +21,14 @@ class Shell(anywidget.AnyWidget):
     back or forward.
     """
 
-    _esm = esm.module(_HERE / "shell.js")
+    _esm = esm.widget(_HERE / "shell.js")
     _css = "\n".join(p.read_text(encoding="utf-8") for p in (_TOKENS, _HERE / "shell.css"))
-    groups: traitlets.List = traitlets.List(help="{title, panels: [{name, title}]}").tag(sync=True)
+    groups: traitlets.List = traitlets.List(
+        help="{title, panels: [{name, title, summary, pictures, rows}]}"
+    ).tag(sync=True)
     about = traitlets.Unicode(help="what a flow is, in a sentence").tag(sync=True)
     current = traitlets.Unicode(help="name of the open panel").tag(sync=True)
+    shown = traitlets.Unicode(help="the panel that is in its place, or fails").tag(sync=True)
     query = traitlets.Unicode(help="address of what is shown").tag(sync=True)
     notice = traitlets.Unicode(help="what the visitor must know; empty for nothing").tag(sync=True)
     presenting = traitlets.Bool(False).tag(sync=True)

@@ -1,4 +1,4 @@
-"""Fields for numbers, to answer in where a page has no cell to write in."""
+"""Fields for numbers and for choices, to answer in where a page has no cell to write in."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ import anywidget
 import traitlets
 
 from flowviz.exercises.result import Result
+from flowviz.exercises.style import CARD
+from flowviz.exercises.written import read_number
+from flowviz.widgets import esm
 from flowviz.widgets.headless import without_comms
 
-_HERE = Path(__file__).parent
-_TOKENS = _HERE.parent / "widgets" / "tokens.css"
 
-
-class NumberFields(anywidget.AnyWidget):
-    """A field for each number, a button to check them, and the answer below.
+class Fields(anywidget.AnyWidget):
+    """A field for each number, or one for a choice, a button to check, and the answer below.
 
     The page keeps what was handed in, so that it survives a reload.
 
     Args:
         name: of the exercise.
-        labels: what the numbers are called.
-        judge: of the numbers; one that is missing is None.
+        labels: what the numbers are called; none for a choice.
+        options: what is to be chosen from; none for numbers.
+        judge: of the numbers, of which one that is missing is None, or of the option.
 
     Attributes:
         texts: what stands in the fields.
         answer: the answer to it, as HTML.
     """
 
-    _esm = (_HERE / "fields.js").read_text(encoding="utf-8")
-    _css = "\n".join(p.read_text(encoding="utf-8") for p in (_TOKENS, _HERE / "predict.css"))
+    _esm = esm.widget(Path(__file__).with_name("fields.js"))
+    _css = CARD
 
     name = traitlets.Unicode().tag(sync=True)
     labels: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    options: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     texts: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     answer = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, name: str, labels: Sequence[str], judge: Callable[[object], Result]) -> None:
+    def __init__(
+        self,
+        name: str,
+        labels: Sequence[str],
+        options: Sequence[str],
+        judge: Callable[[object], Result],
+    ) -> None:
         without_comms()
-        super().__init__(name=name, labels=list(labels))
+        super().__init__(name=name, labels=list(labels), options=list(options))
         self._judge = judge
-        self.answer = judge([None] * len(labels)).html()
+        self.answer = judge([None] * len(labels) if labels else None).html()
         self.observe(self._check, names=["texts"])
 
     def _check(self, _: Any) -> None:
-        numbers = [_number(text) for text in self.texts]
+        if self.options:
+            self.answer = self._judge(self.texts[0] if self.texts else None).html()
+            return
+        numbers = [read_number(text) for text in self.texts]
         word = next((number for number in numbers if isinstance(number, str)), None)
         result = self._judge(numbers if word is None else None)
         if word is not None:
             result = replace(result, verdict="wrong", reason=f"“{word}” is no number.")
         self.answer = result.html()
-
-
-def _number(text: str) -> float | str | None:
-    """The number that is written, with a point or a comma; None for none, else the text itself."""
-    text = text.strip()
-    if not text:
-        return None
-    try:
-        return float(text.replace("−", "-").replace(",", "."))
-    except ValueError:
-        return text

@@ -6,7 +6,7 @@ import inspect
 import linecache
 import math
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -28,7 +28,7 @@ def check_function(submission: object, parameters: str) -> Callable[..., object]
         raise Unanswered(f"write the function of ({parameters}) and hand it to the check.")
     if not callable(submission):
         raise Wrong(
-            f"hand over the function itself, without calling it; what came is {_kind(submission)}."
+            f"hand over the function itself, without calling it; what came is {kind(submission)}."
         )
     given = len(parameters.split(","))
     try:
@@ -49,12 +49,19 @@ def call(function: Callable[..., object], *arguments: object) -> object:
     """``function(*arguments)``; an exception in it becomes Wrong, with the line it came from.
 
     Pressing stop still interrupts.
+
+    Raises:
+        Unanswered: the function says itself that it is not written yet, as what nbgrader hands
+            out does.
+        Wrong: it raised something else.
     """
     try:
         return function(*arguments)
     except (Wrong, KeyboardInterrupt):
         raise
     except BaseException as error:
+        if isinstance(error, NotImplementedError) and _raised_in(function, error):
+            raise Unanswered("write the function in the place of NotImplementedError.") from None
         raise Wrong(_in_words(error, function)) from None
 
 
@@ -85,7 +92,7 @@ def read_loss(value: object, n: int) -> Tensor:
             "tensor, without .item() or float()."
         )
     if not isinstance(value, Tensor):
-        raise Wrong(f"the loss must be one number in a torch tensor, not {_kind(value)}.")
+        raise Wrong(f"the loss must be one number in a torch tensor, not {kind(value)}.")
     if value.device.type != "cpu":
         raise Wrong(f"the loss is on the device {value.device}; the inputs are on the CPU.")
     if not value.is_floating_point():
@@ -114,26 +121,47 @@ def read_numbers(value: object, names: str) -> list[float]:
         Unanswered: it is None or ``...``.
         Wrong: it is not so many finite real numbers.
     """
-    if value is None or value is ...:
-        raise Unanswered(f"hand in the numbers ({names}).")
     count = len(names.split(","))
+    missing = f"hand in the numbers ({names})." if count > 1 else f"hand in a number, {names}."
+    if value is None or value is ...:
+        raise Unanswered(missing)
     if callable(value):
         raise Wrong(f"hand in the numbers ({names}) themselves, not a function.")
     try:
         # One more than asked for is enough to see that there are too many.
         numbers = [_real(v) for v in islice(iter(value), count + 1)]  # type: ignore[call-overload]
     except Exception:
-        raise Wrong(
-            f"hand in {count} real numbers, ({names}); what came is {_kind(value)}."
-        ) from None
+        asked = f"{count} real numbers, ({names})" if count > 1 else f"a real number, {names}"
+        raise Wrong(f"hand in {asked}; what came is {kind(value)}.") from None
     if any(v is None for v in numbers):
-        raise Unanswered(f"hand in the numbers ({names}).")
+        raise Unanswered(missing)
     if len(numbers) != count:
         few = "fewer" if len(numbers) < count else "more"
-        raise Wrong(f"hand in {count} numbers, ({names}); there are {few}.")
+        plural = "s" if count > 1 else ""
+        raise Wrong(f"hand in {count} number{plural}, ({names}); there are {few}.")
     if not all(map(math.isfinite, numbers)):  # type: ignore[arg-type]
         raise Wrong("one of the numbers is not finite.")
     return numbers  # type: ignore[return-value]
+
+
+def read_choice(value: object, options: Sequence[str]) -> str:
+    """The option that was handed in, as it is written in ``options``.
+
+    Raises:
+        Unanswered: it is None or ``...``.
+        Wrong: it is none of them.
+    """
+    if value is None or value is ...:
+        raise Unanswered("choose one of the options.")
+    said = value.strip().casefold() if isinstance(value, str) else None
+    for option in options:
+        if said == option.casefold():
+            return option
+    raise Wrong(f"hand in one of {_listed(options)}; what came is none of them.")
+
+
+def _listed(options: Sequence[str]) -> str:
+    return ", ".join(f"“{option}”" for option in options)
 
 
 def _real(value: Any) -> float | None:
@@ -145,7 +173,7 @@ def _real(value: Any) -> float | None:
     return float(value)
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
     """What a thing is, in words, without asking the thing."""
     if isinstance(value, Tensor):
         return f"a tensor of shape {list(value.shape)}"
@@ -162,6 +190,13 @@ def _in_words(error: BaseException, function: Callable[..., object]) -> str:
     said = " ".join(str(error).split()) or "without a message"
     said = said if len(said) <= 240 else said[:239] + "…"
     return f"the function raised {type(error).__name__}{_line(error, function)}: {said}"
+
+
+def _raised_in(function: Callable[..., object], error: BaseException) -> bool:
+    """Whether an exception was raised by the function itself, and by nothing that it calls."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_code is code
 
 
 def _line(error: BaseException, function: Callable[..., object]) -> str:

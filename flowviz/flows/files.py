@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from flowviz import arguments
+from flowviz import arguments, atomic
 from flowviz.flows import catalog
 from flowviz.flows.flow import Flow
 from flowviz.flows.recipe import Recipe
@@ -42,13 +42,8 @@ def save(flow: Flow, path: str | os.PathLike[str]) -> None:
     )
     # Clones: two names of one tensor are refused.
     tensors = {k: t.detach().cpu().contiguous().clone() for k, t in flow.state_dict().items()}
-    target = Path(path)
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(in_bytes(tensors, {KEY: header}))
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with atomic.replacing(path) as file:
+        file.write_bytes(in_bytes(tensors, {KEY: header}))
 
 
 def load(path: str | os.PathLike[str]) -> Flow:

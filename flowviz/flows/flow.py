@@ -161,22 +161,18 @@ class Flow(nn.Module):
         u = self.base.rsample(n, generator)
         return self._run(self._forward_and_log_prob, u, context)
 
-    def program(
-        self,
-        kind: str,
-        log_density: Callable[[Tensor], Tensor] | None = None,
-        stretches: int = 1,
-    ) -> Program:
+    def program(self, kind: str, stretches: int = 1) -> Program:
         """A pass as a plain file that a web page can play (:mod:`flowviz.flows.programs`).
 
         ``"forward"`` and ``"inverse"`` trace points through the layers, ``"log_prob"`` evaluates
-        the density, ``"descent"`` and ``"reverse_descent"`` yield the gradients of −mean log p(x)
-        and of the mean of log p(T(u)) − log p*(T(u)). All are for any number of points; adaptive
-        solvers take eight steps of the Runge–Kutta method of order four there.
+        the density, ``"descent"`` and ``"pulled_descent"`` yield the gradients of −mean log p(x)
+        and of the mean of log p(T(u)) − log p*(T(u)), the latter for any target: of
+        ``log_density`` and ``pull``, log p* and its gradient at T(u), which whoever plays it puts
+        in. ``"matching_descent"`` yields that of flow matching on data. All are for any number of
+        points; adaptive solvers take eight steps of the Runge–Kutta method of order four there.
 
         Args:
             kind: see above.
-            log_density: log p* of ``[N, D]``, not normalised; for ``"reverse_descent"``.
             stretches: a layer with an inner time is traced in so many (:meth:`unrolled`).
 
         Raises:
@@ -185,7 +181,7 @@ class Flow(nn.Module):
         """
         from flowviz.flows.programs import program
 
-        return program(self, kind, log_density, stretches)
+        return program(self, kind, stretches)
 
     def unrolled(self, n: int) -> Flow:
         """The same flow, each layer with an inner time as ``n`` layers: its path can be traced.

@@ -24,6 +24,12 @@ class Entry(Naming):
 
     path: str
     """``module:Class``"""
+    landing: bool = False
+    """Whether a visitor lands on it."""
+    pictures: int = 1
+    """How many it has, one or two."""
+    rows: int = 2
+    """How many its run bar has: layers, training."""
 
     def load(self) -> type[Panel]:
         """Import the panel's class."""
@@ -36,11 +42,20 @@ _ENTRIES = {
     entry.name: entry
     for entry in (
         Entry(
+            "change_of_variables",
+            "Change of variables",
+            "Basics",
+            "A map carries mass; density is mass per length.",
+            "flowviz.panels.change_of_variables:ChangeOfVariables",
+            rows=1,
+        ),
+        Entry(
             "trajectories",
             "Trajectories",
             "Basics",
-            "Samples of the base travel through the layers until they are samples of the model.",
+            "Layer by layer a flow carries the base to the data, and data back.",
             "flowviz.panels.trajectories:Trajectories",
+            landing=True,
         ),
         Entry(
             "jacobian_volume",
@@ -50,11 +65,28 @@ _ENTRIES = {
             "flowviz.panels.jacobian_volume:JacobianVolume",
         ),
         Entry(
+            "limits",
+            "Limits",
+            "Basics",
+            "A flow gets as near any distribution as one likes, but never tears.",
+            "flowviz.panels.limits:Limits",
+            rows=1,
+        ),
+        Entry(
             "kl_comparison",
             "Forward and reverse KL",
             "Fitting",
             "The same flow from the same start, fitted twice to one target.",
             "flowviz.panels.kl_comparison:KLComparison",
+            pictures=2,
+        ),
+        Entry(
+            "divergences",
+            "Divergences",
+            "Fitting",
+            "What “close” means is chosen: each divergence pulls its own way.",
+            "flowviz.panels.divergences:Divergences",
+            rows=1,
         ),
         Entry(
             "ratio_travels",
@@ -62,6 +94,7 @@ _ENTRIES = {
             "Fitting",
             "A flow carries the ratio p*/p along.",
             "flowviz.panels.ratio_travels:RatioTravels",
+            pictures=2,
         ),
     )
 }
@@ -72,6 +105,11 @@ _CLASSES = {entry.path.partition(":")[2]: entry for entry in _ENTRIES.values()}
 def names() -> list[str]:
     """The panels' names, in the order of the menu."""
     return list(_ENTRIES)
+
+
+def landing() -> str:
+    """The panel that a visitor lands on: one with a trained flow, which plays."""
+    return next((entry.name for entry in _ENTRIES.values() if entry.landing), names()[0])
 
 
 def entry(name: str) -> Entry:

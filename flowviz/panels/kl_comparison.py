@@ -10,28 +10,28 @@ import ipywidgets as widgets
 
 from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
-from flowviz.flows.plane import grid_trace
-from flowviz.panels.parts.divergence_curves import SMOOTHING, divergence_curves
-from flowviz.panels.parts.flow_stage import carried, with_start
-from flowviz.panels.parts.layer_names import layer_names
+from flowviz.panels.parts.estimate_fan import EstimateFan
+from flowviz.panels.parts.flow_stage import carried
+from flowviz.panels.parts.mode_shares import ModeShares
+from flowviz.panels.parts.model_layers import ModelLayers
 from flowviz.panels.parts.model_on_grid import (
     CELLS,
     FEW_CELLS,
     SYMBOLS,
     Measured,
     ModelOnGrid,
+    compared,
     in_words,
     show,
 )
-from flowviz.panels.parts.reverse_probe import DRAWS, ReverseProbe
+from flowviz.panels.parts.reverse_probe import ReverseProbe, constant_in_words
 from flowviz.panels.parts.two_fits import MODELS_SETTINGS, TwoFits, TwoFitsState
-from flowviz.targets import Target
 from flowviz.widgets.charts import LossChart
-from flowviz.widgets.layout import Voice, card, classed, row, stack
+from flowviz.widgets.layout import Voice, card, classed, row
 from flowviz.widgets.panel import Goal, Panel, Screen, draws
-from flowviz.widgets.readouts import Readout, format_number
+from flowviz.widgets.readouts import Readout
 from flowviz.widgets.run_bar import RunBar
-from flowviz.widgets.stage import Grid, Image, Particles, Stage
+from flowviz.widgets.stage import Image, Particles, Stage
 from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Choice, Integer
 
@@ -41,8 +41,25 @@ SHOWN = {"density": "The model's density", "integrand": "Where the KL comes from
 MODELS = {"forward": "Forward model", "reverse": "Reverse model"}
 
 PARTICLES = 800
-STRIP_CELLS = 28
-BASE_EXTENT = 3.0
+PICKING: dict[str, Any] = {"picking": True, "picked_name": "same u"}
+LINEAR_FLOW = {"flow": "plu", "layers": 1, "learning_rate": 0.03, "steps": 600}
+FAR_MODES = {
+    "target": "formula",
+    "formula": "logaddexp(-((x+2)^2 + (y+1)^2)/0.5, -((x-1.6)^2 + (y-0.8)^2)/0.5)",
+}
+SMALL_FLOW = {"flow": "real_nvp", "layers": 2, "hidden": "16,16", "seed": 0, "learning_rate": 0.02}
+ENERGY = {"target": "energy_2", "flow": "real_nvp", "layers": 6, "seed": 0, "learning_rate": 0.003}
+LEFT_OUT = {"here 2": (None, 0.1), "there 2": (1, None)}
+"""What a page knows of a reverse run that has left out a mode."""
+AGREED = {
+    "moved": (1, None),
+    **dict.fromkeys(("there 1", "here 1", "there 2", "here 2"), (None, 0.1)),
+}
+"""What it knows of two runs that agree on modes that were dragged."""
+CANCELLED = {"loss": (-0.06, 0.06), "constant": (0.05, None)}
+"""And of a constant that makes the reverse loss 0."""
+CLOSE = [(round(r.real, 3), round(r.imag, 3)) for r in (1j ** (k / 2) for k in range(8))]
+"""Eight modes on the unit circle."""
 
 
 class KLState(TwoFitsState):
@@ -66,49 +83,31 @@ class KLComparison(Panel):
 
     State = KLState
     settings: KLState
-    invitation = "Now you: choose a target"
+    invitation = "Now you: drag a mode"
     presets: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = (
         ("Eight modes", {"trained": 1200}),
-        (
-            "Two far modes, small flow",
-            {
-                "target": "formula",
-                "formula": "logaddexp(-((x+2)^2 + (y+1)^2)/0.5, -((x-1.6)^2 + (y-0.8)^2)/0.5)",
-                "flow": "real_nvp",
-                "layers": 2,
-                "hidden": "16,16",
-                "seed": 0,
-                "learning_rate": 0.02,
-                "steps": 600,
-                "trained": 600,
-            },
-        ),
-        (
-            "Unnormalised target",
-            {
-                "target": "energy_2",
-                "flow": "real_nvp",
-                "layers": 6,
-                "seed": 0,
-                "learning_rate": 0.003,
-                "log_c": 3.0,
-                "trained": 1200,
-            },
-        ),
+        ("Two far modes, small flow", {**FAR_MODES, **SMALL_FLOW, "steps": 600, "trained": 600}),
+        ("Unnormalised target", {**ENERGY, "log_c": 3.0, "trained": 1200}),
+        ("Linear flow", LINEAR_FLOW),
     )
     goals: ClassVar[Sequence[Goal]] = (
         Goal(
-            "Find a target on which both runs agree: all four numbers below 0.1",
-            lambda panel: max(kl for model in panel.measured for kl in model.kls) < 0.1,
-            "The runs differ over modes. Take a target that has only one.",
-            "Where the flow can be the target, both divergences lead to it.",
-            by={"target": "correlated_gaussian", "trained": 400},
+            "Drag modes together, then train: all four numbers below 0.1",
+            lambda panel: (
+                bool(panel.settings.modes)
+                and max(kl for model in panel.measured for kl in model.kls) < 0.1
+            ),
+            "The runs differ where p* is empty between modes. Drag them so close that their rings "
+            "touch, and press Train.",
+            "Without gaps no mode is left out, and both divergences lead to the target.",
+            by={"modes": CLOSE, "trained": 200},
+            in_page=lambda panel: None if "modes" in panel.settings.hide else AGREED,
         ),
         Goal(
             "A reverse run with KL(p‖p*) < 0.1 while its KL(p*‖p) > 1",
             lambda panel: panel.measured[1].kls[1] < 0.1 and panel.measured[1].kls[0] > 1,
-            "What does it cost to leave out a mode that has little mass? Write a formula with two "
-            "unequal modes, far apart.",
+            "What does it cost to leave out a mode that has little mass? Under Target, all …, "
+            "choose Formula, write two unequal modes far apart, and press Train.",
             "Leaving out a mode of mass m costs −log(1 − m) one way, and much the other.",
             by={
                 "target": "formula",
@@ -116,6 +115,7 @@ class KLComparison(Panel):
                 "flow": "real_nvp",
                 "trained": 600,
             },
+            in_page=lambda panel: LEFT_OUT if panel.settings.target == "formula" else None,
         ),
         Goal(
             "Choose C so that the reverse loss is 0, and see that the fit has not moved",
@@ -123,23 +123,21 @@ class KLComparison(Panel):
             "The tab Constant has a slider for log C and the loss beside it.",
             "The loss moved by −log C, its gradient not at all: no constant is needed for fitting.",
             by={"trained": 1200, "log_c": 0.8},
+            in_page=lambda panel: None if "log_c" in panel.settings.hide else CANCELLED,
         ),
     )
 
     def build(self) -> Screen:
         options: Any = {"transport": False, "tools": False, "axes": False, "max_width": 0}
         self.stages = [
-            classed(Stage(fit=True, picking=True, title=title, **options), "fv-fills")
+            classed(Stage(fit=True, title=title, **PICKING, **options), "fv-fills")
             for title in TITLES
         ]
-        self.strip = Stage(strip=True, **options)
+        self.layers = ModelLayers(self.controls, MODELS)
+        self.strip = self.layers.strip
         self.run = RunBar(clock=f"kl {self.strip.model_id}")
-        self.chart = LossChart(
-            "both objectives against the training step",
-            title=f"KL in nats against the step, mean of {SMOOTHING}",
-            log=True,
-            height=0,
-        )
+        chart = "both objectives against the training step"
+        self.chart = LossChart(chart, log=True, height=0)
         for one in (*self.stages, self.strip, self.chart):
             one.clock = self.run.clock
         for stage in self.stages:
@@ -147,6 +145,8 @@ class KLComparison(Panel):
         self.models = TwoFits(self, self.run, self.stages, self._moment, self.chart)
         self.fit, self.parts = self.models.fit, [self.models]
         self.probe = ReverseProbe(self.controls["log_c"])
+        self.shares = ModeShares()
+        self.fan = EstimateFan(self.jobs.latest(self._draw_fan))
         self.readouts: list[tuple[Readout, Readout]] = []
         return Screen(
             pictures=[self._card(i) for i in (0, 1)],
@@ -156,27 +156,32 @@ class KLComparison(Panel):
                 self.models.choice.widget,
                 self.models.flow_controls,
                 self.controls["show"],
+                self.models.modes.widget,
                 self.models.more_controls,
             ),
             run=self.run,
             companion=card(self.chart),
             companion_name="Curves",
-            tabs={"Layers": self._layers_tab(), "Constant": self.probe.widget},
+            tabs={
+                "Layers": self.layers.widget,
+                "Modes": self.shares.widget,
+                "Estimates": self.fan.widget,
+                "Constant": self.probe.widget,
+            },
         )
 
     def _card(self, i: int) -> widgets.Widget:
         """The picture of one model, and both divergences of it."""
-        pair = [Readout(s, help=f"{s} of this model in nats, measured on a grid") for s in SYMBOLS]
+        pair = [Readout(s, help=f"{s} of the averaged flow in nats, on a grid") for s in SYMBOLS]
         self.readouts.append((pair[0], pair[1]))
-        needs = ("needs samples of p* and T⁻¹", "needs the density p̃* and T")[i]
+        needs = ("pays at samples of p*, via T⁻¹", "pays at samples of p, via p̃*")[i]
         return card(self.stages[i], row(*pair), title=TITLES[i], subtitle=needs, voice=VOICES[i])
 
-    def _layers_tab(self) -> widgets.Widget:
-        which = widgets.ToggleButtons(
-            options=[(title, name) for name, title in MODELS.items()],
-            tooltips=[f"The layers of the {title.lower()}" for title in MODELS.values()],
-        )
-        return stack(self.controls.bind("strip", classed(which, "fv-toggle")), self.strip)
+    def apply_preset(self, index: int) -> None:
+        """The preset's state; what a constant does is beside the pictures."""
+        super().apply_preset(index)
+        if self.settings.log_c:
+            self.tabs.turn_to("Constant")
 
     # ---- what is drawn -------------------------------------------------------------------------
 
@@ -195,8 +200,10 @@ class KLComparison(Panel):
                 if stage.frames != last + 1:
                     stage.position = float(last)
                 stage.show(self._picture(grid, i, model), _particles(self._traces[i]))
-                density = self.settings.show == "density"
-                stage.carried = {"particles": ["forward"], "images": ["density"] * density}
+                stage.lines = [] if i else self.models.ellipses()
+                ways = ["density"] * (self.settings.show == "density")
+                carried = {"particles": ["forward"], "images": ways, "handles": ["modes"]}
+                stage.carried = {**carried, "contours": ["target"]}
                 stage.description = (
                     f"{SHOWN[self.settings.show]} after {self.fit.done:,} steps of {VOICES[i]} KL "
                     f"on {grid.target.title}, whose contours are drawn: {in_words(model)}"
@@ -206,43 +213,32 @@ class KLComparison(Panel):
     @draws(*MODELS_SETTINGS, "strip", "marked")
     def _draw_layers(self) -> None:
         """The strip: the base's grid and the particles in every state of the chosen model."""
-        i = VOICES.index(self.settings.strip)
-        trace, marked = self._traces[i], self.settings.marked
-        warped = grid_trace(self.models.flows[i], BASE_EXTENT, STRIP_CELLS)
-        total = with_start(trace.logabsdet[:, marked]).cumsum(0).cpu().numpy()
-        for stage in (*self.stages, self.strip):
+        i, marked = VOICES.index(self.settings.strip), self.settings.marked
+        for stage in self.stages:
             stage.picked = marked
-        with self.strip.hold_sync(), self.strip.hold_trait_notifications():
-            self.strip.window = _around(self.models.grids[CELLS].target)
-            self.strip.show(
-                Grid(warped.corners, warped.total(), lines=False),
-                Particles(trace.states, size=2.0),
-            )
-            self.strip.description = f"the layers of the {MODELS[VOICES[i]].lower()}"
-        with self.run.hold_sync():
-            self.run.state_names = ["base", *layer_names(self.models.flows[i])]
-            self.run.readout = {"label": "Σ so far", "values": total}
+        flow, target = self.models.flows[i], self.models.target
+        self.layers.show(flow, MODELS[VOICES[i]], self._traces[i], marked, target, self.run)
+
+    @draws(*MODELS_SETTINGS)
+    def _draw_shares(self) -> None:
+        """Where the particles of both models have ended, by the target's modes."""
+        self.shares.show(self.models.target, [trace.states[-1] for trace in self._traces])
 
     @draws(*MODELS_SETTINGS)
     def _draw_curves(self) -> None:
-        """Both objectives above their minima: estimates of both divergences."""
-        history, grid = self.fit.history, self.models.grids[CELLS]
-        if not history.steps:
-            self.chart.show_words("Press Train: both divergences appear here, step by step")
-            return
-        colours = [f"--fv-{voice}" for voice in VOICES]
-        self.chart.show_series(divergence_curves(history, grid, self.models.constants, colours))
+        self.models.show_curves(self.measured)
 
     @draws(*MODELS_SETTINGS, "log_c", "path_gradient")
     def _draw_probe(self) -> None:
-        """The reverse loss and its gradient on a fixed batch, with the C of the moment."""
-        minimum = -(self.models.target.log_z or 0.0) - self.settings.log_c
-        objective = self.models.reverse_objective(DRAWS)
-        self.probe.show(self.models.flows[1], objective, self.settings.seed, minimum)
+        self.models.show_probe(self.probe)
 
-    @draws("show")
+    @draws(*MODELS_SETTINGS, "batch")
+    def _draw_fan(self) -> None:
+        self.models.show_fan(self.fan, self.measured[1].kls[1])
+
+    @draws("show", "modes")
     def _film_again(self) -> None:
-        """What the film shows depends on this as well."""
+        """What the film shows depends on these as well."""
         self.fit.film_again()
 
     def _moment(self, flows: Sequence[Flow]) -> list[list[Mark]]:
@@ -269,20 +265,9 @@ class KLComparison(Panel):
     # ---- words and code ------------------------------------------------------------------------
 
     def words(self) -> str:
-        there, here = self.measured[0].kls, self.measured[1].kls
-        if not self.fit.done:
-            return "Forward KL pays where the target has samples, reverse KL where the model goes."
-        if here[0] > 4 * there[0] and here[0] > 0.5:
-            return (
-                "Forward covers the target, reverse leaves part of it out: KL(p*‖p) is "
-                f"{format_number(there[0], 2)} against {format_number(here[0], 2)}."
-            )
-        ahead = there[0] < here[0], there[1] < here[1]
-        if ahead == (True, False):
-            return "Each run is ahead in the divergence that it descends."
-        if ahead == (False, True):
-            return "Neither run is ahead in the divergence that it descends: both are close."
-        return f"The {'forward' if ahead[0] else 'reverse'} run is closer by both measures."
+        return constant_in_words(self.settings.log_c) or compared(
+            self.measured, self.fit.done, self.models.linear
+        )
 
     def code(self) -> str:
         return self.models.code()
@@ -290,10 +275,3 @@ class KLComparison(Panel):
 
 def _particles(trace: Trace) -> Particles:
     return Particles(trace.states, size=2.4)
-
-
-def _around(target: Target) -> tuple[float, float, float, float]:
-    """A window that holds the target's and the base's grid."""
-    xmin, xmax, ymin, ymax = target.window
-    edge = 1.1 * BASE_EXTENT
-    return min(xmin, -edge), max(xmax, edge), min(ymin, -edge), max(ymax, edge)

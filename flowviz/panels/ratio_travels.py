@@ -19,8 +19,10 @@ from flowviz.panels.parts.flow_choice import FLOW_SETTINGS
 from flowviz.panels.parts.flow_stage import FlowStage, carried
 from flowviz.panels.parts.forward_fit import MODEL_SETTINGS, ForwardFit, ForwardFitState
 from flowviz.panels.parts.loose_inverse import loose_code, loosened, loosening
+from flowviz.panels.parts.point_controls import PointControls
+from flowviz.panels.parts.tied_handle import at_data
 from flowviz.panels.parts.two_sides import TwoSides, alike, pulled_back, ratio_in_u, ratio_in_x
-from flowviz.widgets.layout import card, row
+from flowviz.widgets.layout import card, folded, row
 from flowviz.widgets.panel import Goal, Panel, Screen, draws
 from flowviz.widgets.readouts import Readout, format_number
 from flowviz.widgets.stage import Contours, Particles, Paths
@@ -44,6 +46,8 @@ GAUSSIAN = {  # T(u) = u/2 and p* = N((¼, 0), ¼ I)
     "layers": 1,
     "adjustments": HALF,
 }
+EARLY = {"flow": "real_nvp", "layers": 4, "trained": 100}
+"""Three times as far from p* in x as in u, by W₁."""
 LOOSE = {"target": "two_moons", "flow": "contractive", "hidden": "32,32", "trained": 300}
 
 
@@ -68,7 +72,7 @@ class RatioTravels(Panel):
     State = RatioTravelsState
     invitation = "Now you: drag x"
     presets: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = (
-        ("Trained a little", {"target": "pinwheel", "trained": 300}),
+        ("Trained a little", EARLY),
         ("Exact by hand", GAUSSIAN),
         ("A loose inverse", {**LOOSE, "passes": 2, "point": ((-1.0, 1.0),)}),
     )
@@ -79,6 +83,7 @@ class RatioTravels(Panel):
             "Go where the particles are darkest; an untrained model misses the most.",
             "p*/p > 2 there, on either side: T moved the point and left the ratio.",
             by={"target": "banana", "flow": "actnorm", "point": ((0.0, -2.2),)},
+            in_page=lambda panel: {"ratio": (math.log(2), None)},
         ),
         Goal(
             "Make W₁ at least three times as large in u as in x, while KL is one number",
@@ -97,8 +102,7 @@ class RatioTravels(Panel):
     )
 
     def build(self) -> Screen:
-        there, back = self._image, self._preimage
-        self.show = FlowStage(self, handle="x", image=there, preimage=back, axes=False)
+        self.show = FlowStage(self, at_data("x", lambda: self.flow), axes=False)
         self.x, self.u = self.show.stage, self.show.beside(BASE, handle="u")
         self.model = ForwardFit(self, self.show, self._moment)
         self.fit, self.parts = self.model.fit, [self.model, self.show]
@@ -108,13 +112,15 @@ class RatioTravels(Panel):
         self.difference = Readout("Difference", help="Of the two ways to that ratio")
         self.round_trip = Readout("Round trip", help="The median of ‖T⁻¹(T(u)) − u‖ over the base")
         self.sides = TwoSides()
+        point = PointControls(self.settings, self.controls, "u")
+        more = folded("More of the picture", point.widget)
         return Screen(
             pictures=[
                 card(self.u, row(self.at_u, self.round_trip), title="u: p* pulled back"),
                 card(self.x, row(self.at_x, self.difference), title="x: data"),
             ],
             stages=[self.u, self.x],
-            controls=self.model.controls(self.controls.stack("carried", "passes")),
+            controls=self.model.controls(self.controls.stack("carried", "passes"), more=[more]),
             run=self.show.run,
             companion=card(self.sides.widget),
             tabs={"Layers": self.show.strip, "Loss": self.model.loss},
@@ -140,8 +146,19 @@ class RatioTravels(Panel):
         with self.show.ours():
             self.u.show(*in_u)
             self.show.show([*self.show.outline(target, True), *in_x], [small], flow, window)
+            self._say_what_is_carried()
         self.show.seek()
         self.model.show()
+
+    def _say_what_is_carried(self) -> None:
+        """By a page: samples of the model, by the flow itself."""
+        exact = not self.settings.passes and self.settings.carried == "model"
+        outlined = ["target"] * len(self.x.contours)
+        at_x = {"particles": ["forward"], "contours": outlined, "paths": ["point"]}
+        at_u = {"particles": ["base"], "contours": ["pulled"]}
+        for stage, ways, handle in ((self.x, at_x, "image"), (self.u, at_u, "point")):
+            stage.carried = {**ways, "handles": [handle]} if exact else {}
+            stage.coloured = {"particles": "ratio"} if exact else {}
 
     @draws(*MODEL_SETTINGS, "passes")
     def _draw_divergences(self) -> None:
@@ -160,7 +177,7 @@ class RatioTravels(Panel):
         self.at_u.show(in_u)
         self.at_x.show(in_x)
         self.difference.show_text(format_number(in_x - in_u, 1))
-        self.show.show_point(path.logabsdet[:, 0], Paths(path.states))
+        self.show.show_point(path.states, path.logabsdet[:, 0], Paths(path.states))
         with self.show.ours():
             self.x.description = self.u.description = self.words()
 
@@ -192,16 +209,6 @@ class RatioTravels(Panel):
         flow = loosened(flow, self.settings.passes)
         in_x, in_u = self._marks(flow, self._carry(flow, FILM_PARTICLES), FILM_CELLS)
         return [[*in_x, Paths(flow.trace(self._tensor(self.settings.point)).states)], in_u]
-
-    # ---- the marked point, from u to x and back ------------------------------------------------
-
-    @torch.no_grad()
-    def _image(self, u: ArrayLike) -> np.ndarray:
-        return self.flow(self._tensor(u))[0].cpu().numpy()
-
-    @torch.no_grad()
-    def _preimage(self, x: ArrayLike) -> np.ndarray:
-        return self.flow.inverse(self._tensor(x))[0].cpu().numpy()
 
     def _tensor(self, points: ArrayLike) -> Tensor:
         return torch.as_tensor(np.asarray(points)).to(self.model.flow.like)

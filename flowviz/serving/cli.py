@@ -1,4 +1,4 @@
-"""The ``flowviz`` command: the dashboard in a browser, the lessons in JupyterLab, or a site."""
+"""The ``flowviz`` command: the dashboard for one or many, the lessons, and files for others."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from flowviz import __version__
-from flowviz.serving import ports
+from flowviz.serving import ports, serve_command
+from flowviz.serving.hub import command as hub_command
+from flowviz.serving.paths import LESSONS
 
 VOILA_PORT = 8866
 LAB_PORT = 8888
-LESSONS = Path("flowviz-lessons")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,41 +34,12 @@ def parser() -> argparse.ArgumentParser:
         help="open the lesson notebooks in JupyterLab instead; with a folder, copies of them there "
         f"(without one: the checkout's own, or ./{LESSONS} where flowviz is installed)",
     )
-    p.add_argument(
-        "--port",
-        type=_port,
-        metavar="N",
-        help=f"port to listen on (default: {VOILA_PORT}, with --lab {LAB_PORT}, "
-        "or the next free one)",
-    )
-    p.add_argument(
-        "--host",
-        default="localhost",
-        metavar="NAME",
-        help="address to listen on (default: localhost; 0.0.0.0 lets other machines in)",
-    )
-    p.add_argument(
-        "--base-url",
-        type=_path,
-        default="/",
-        metavar="PATH",
-        help="path under which the dashboard is, as behind a proxy (default: /)",
-    )
-    p.add_argument(
-        "--allow-host",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name under which a proxy shows a server that listens on localhost; may be repeated",
-    )
-    p.add_argument(
-        "--theme",
-        choices=("light", "dark"),
-        help="colours to start with (default: the browser's)",
-    )
+    _address_options(p)
+    p.set_defaults(port=None, host=None, base_url="/", allow_host=[], theme=None)
     p.add_argument("--no-browser", action="store_true", help="only print the address")
     p.add_argument("--version", action="version", version=f"flowviz {__version__}")
-    commands = p.add_subparsers(dest="command", metavar="site DIR", title="instead of serving")
+    commands = p.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    serve_command.add(commands, _address_options)
     site = commands.add_parser(
         "site",
         help="write the panels and the lessons into a folder as static pages for any web space",
@@ -80,28 +52,118 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="a new or an empty folder, or one that this has written before",
     )
+    scorm = commands.add_parser(
+        "scorm",
+        help="write the panels and the lessons as a package that an LMS imports",
+        description="Writes the panels and the lessons as a SCORM 1.2 package, which Moodle, "
+        "ILIAS, Canvas, Blackboard and others import. No server of ours is needed there, and the "
+        "LMS keeps who has worked with which, and for how long.",
+    )
+    scorm.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE.zip",
+        help="a new file, or a package that this has written before",
+    )
+    scorm.add_argument(
+        "name",
+        nargs="*",
+        metavar="PANEL-OR-LESSON",
+        help="which, such as trajectories or 02_layers_add (default: all)",
+    )
+    lessons = commands.add_parser(
+        "lessons",
+        help="list the lessons, or write them as notebooks for a class",
+        description="Lists the lessons or, with --export, writes them as notebooks for a class: "
+        "every task has a cell to answer in and a cell that fails unless the answer is right, "
+        "both with nbgrader's metadata. FLOWVIZ_HEADLESS=1 grades them without widgets.",
+    )
+    lessons.add_argument(
+        "lesson", nargs="*", metavar="LESSON", help="which, by its name in the list (default: all)"
+    )
+    lessons.add_argument("--export", type=Path, metavar="DIR", help="write them into this folder")
+    lessons.add_argument(
+        "--solutions", action="store_true", help="with the tasks solved (default: to be solved)"
+    )
+    hub_command.add(commands)
     return p
+
+
+def _address_options(p: argparse.ArgumentParser) -> None:
+    """Add what every server has; given before a command or after it, it is the same."""
+    p.add_argument(
+        "--port",
+        type=_port,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help=f"port to listen on (default: {VOILA_PORT}, with --lab {LAB_PORT}, "
+        "or the next free one)",
+    )
+    p.add_argument(
+        "--host",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help="address to listen on (default: localhost, or 0.0.0.0 for `serve`, which lets other "
+        "machines in)",
+    )
+    p.add_argument(
+        "--base-url",
+        type=_path,
+        default=argparse.SUPPRESS,
+        metavar="PATH",
+        help="path under which the dashboard is, as behind a proxy (default: /)",
+    )
+    p.add_argument(
+        "--allow-host",
+        action="append",
+        default=argparse.SUPPRESS,
+        metavar="NAME",
+        help="a name under which a proxy shows a server that listens on localhost; may be repeated",
+    )
+    p.add_argument(
+        "--theme",
+        choices=("light", "dark"),
+        default=argparse.SUPPRESS,
+        help="colours to start with (default: the browser's)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parser().parse_args(argv)
+    if options.host is None:
+        options.host = "0.0.0.0" if options.command == "serve" else "localhost"
     for name in ("tornado.access", "tornado.general", "tornado.application"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         if options.command == "site":
             _write_site(options)
+        elif options.command == "scorm":
+            _write_scorm(options)
+        elif options.command == "lessons":
+            _write_lessons(options)
+        elif options.command == hub_command.NAME:
+            hub_command.run(options)
+        elif options.command == "serve":
+            serve_command.run(options, choose_port(options.host, options.port, VOILA_PORT))
         elif options.lab is not None:
             _serve_lab(options, choose_port(options.host, options.port, LAB_PORT))
         else:
             _serve_dashboard(options, choose_port(options.host, options.port, VOILA_PORT))
     except (ValueError, OSError) as error:
-        print(f"flowviz: {error}", file=sys.stderr)
+        print(f"flowviz: {_in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         # Ctrl-C before the server listens; from then on the server handles it.
         return 130
     return 0
+
+
+def _in_words(error: Exception) -> str:
+    """Which file it was, and what was wrong with it, without the system's number for it."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def choose_port(host: str, wanted: int | None, default: int) -> int:
@@ -167,6 +229,25 @@ def _write_site(options: argparse.Namespace) -> None:
     from flowviz.serving import site
 
     site.write(options.folder, say=partial(print, flush=True))
+
+
+def _write_scorm(options: argparse.Namespace) -> None:
+    from flowviz.serving import scorm
+
+    scorm.write(options.file, options.name, say=partial(print, flush=True))
+
+
+def _write_lessons(options: argparse.Namespace) -> None:
+    from flowviz.serving import lesson_files, paths
+
+    if options.export is not None:
+        say = partial(print, flush=True)
+        lesson_files.export(options.export, options.lesson, solutions=options.solutions, say=say)
+        return
+    if options.lesson or options.solutions:
+        raise ValueError("to write lessons, say where to: flowviz lessons --export DIR")
+    for path in paths.lessons():
+        print(f"{path.stem}: {paths.title(path)}")
 
 
 def _serve_lab(options: argparse.Namespace, port: int) -> None:

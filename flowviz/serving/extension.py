@@ -16,14 +16,15 @@ from voila.paths import collect_template_paths
 
 from flowviz.serving import bundle, hosted, paths, settings
 from flowviz.serving.pages import TEMPLATES, LessonsHandler, PageHandler, templates
+from flowviz.serving.security import security_headers
 
 
 class PackagedPageHandler(PageHandler):
     """A page of a notebook that came with flowviz, wherever the server's own files are."""
 
-    def initialize(self, notebooks: LargeFileManager, **kwargs: Any) -> None:
+    def initialize(self, **kwargs: Any) -> None:
+        self._notebooks: LargeFileManager = kwargs.pop("notebooks")
         super().initialize(**kwargs)
-        self._notebooks = notebooks
 
     @property
     def contents_manager(self) -> LargeFileManager:
@@ -36,12 +37,13 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
     bundle.offer(server)
-    server.web_app.add_handlers(".*$", _pages(server))
-
-
-def _pages(server: ServerApp) -> list[Any]:
-    """The dashboard at ``flowviz/`` and the lessons below it."""
     home = url_path_join(server.base_url, hosted.HOME)
+    server.web_app.transforms.append(security_headers(home.rstrip("/")))
+    server.web_app.add_handlers(".*$", _pages(server, home))
+
+
+def _pages(server: ServerApp, home: str) -> list[Any]:
+    """The dashboard at ``home`` and the lessons below it."""
     server.web_app.settings[TEMPLATES] = templates(home)
     config = Config()
     settings.pages(config, "lab", hosted.HOME)  # which ours is put before

@@ -1,7 +1,7 @@
 """Configuration of a notebook server that shows our pages too, such as Binder's.
 
-There Voila is an extension of the server, and these lines go into the files that the server and
-Voila read: ``jupyter_server_config.py`` calls :func:`server`, ``voila.py`` calls :func:`voila`.
+There Voila is an extension of the server. What the server and Voila read is in the folder
+``server_config``: ``jupyter_server_config.py`` calls :func:`server`, ``voila.py`` :func:`voila`.
 The dashboard is then at ``flowviz/``, the lessons at ``flowviz/lessons`` (extension.py); any
 notebook is a page in our look under Voila's own ``voila/render/``.
 Whoever gets into a notebook server can run code on it: its token is what guards it.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowviz.serving import settings
+from flowviz.serving import offline, settings
 from flowviz.serving.kernels import HostedKernelManager
 from flowviz.serving.websocket import PromptWebsocketConnection
 
@@ -29,6 +29,7 @@ def server(c: Any) -> None:
     c.ServerApp.jpserver_extensions = {"voila": True, "flowviz.serving.extension": True}
     c.MappingKernelManager.cull_idle_timeout = IDLE
     c.MappingKernelManager.cull_interval = 60
+    offline.lab(c)
 
 
 def voila(c: Any) -> None:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Mapping
-from subprocess import Popen
+from contextvars import ContextVar
+from functools import cache, partial
 from typing import Any
+from uuid import uuid4
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_server.services.kernels.kernelmanager import (
     AsyncMappingKernelManager,
     ServerKernelManager,
 )
-from traitlets import Float, default
+from tornado import web
+from traitlets import Float, Integer, default
 
-from flowviz.serving.spare import Spare
+from flowviz.serving.warm import WarmProcesses, provisioner, warm_processes
+from flowviz.serving.warm.waiting import THREADS
 
-THREADS = "OMP_NUM_THREADS"
+PATIENCE = 3.0
+"""Seconds that a page waits for a place where all are taken."""
+MOST_KEPT = 64 << 20
+"""Bytes of messages that are kept for a page whose connection is lost, at most."""
 PAGE = "VOILA_REQUEST_URL"
 """What Voila puts into the environment of a page's kernel: the page's address."""
+IS_HOST: ContextVar[bool] = ContextVar("IS_HOST", default=False)
+"""Whether the page that is being answered is the host's own: it takes no visitor's place."""
 
 
 class OwnKernelSpecManager(KernelSpecManager):
@@ -38,6 +48,22 @@ class OwnKernelSpecManager(KernelSpecManager):
         spec.argv = [*spec.argv, "--IPKernelApp.log_level=40"]
         # Small networks gain nothing from a second thread, and lose much where the cores are busy.
         spec.env = {THREADS: "1", **spec.env, **_set(THREADS)}
+        spec.metadata = {"kernel_provisioner": {"provisioner_name": provisioner.NAME}}
+        return spec
+
+
+class PageKernelSpecManager(OwnKernelSpecManager):
+    """Knows that Python as the kernel of a page, whose errors are not its visitor's."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        spec = super().get_kernel_spec(kernel_name)
+        kernel = "flowviz.serving.page_kernel.PageKernel"
+        # What native code writes is for the server's log as well.
+        spec.argv = [
+            *spec.argv,
+            f"--IPKernelApp.kernel_class={kernel}",
+            "--IPKernelApp.capture_fd_output=False",
+        ]
         return spec
 
 
@@ -46,39 +72,41 @@ def _set(name: str) -> dict[str, str]:
     return {name: os.environ[name]} if name in os.environ else {}
 
 
-class QuietlyEndingKernelManager(ServerKernelManager):
-    """Ends its kernel without interrupting it first.
+@cache
+def _takes_sockets(folder: str) -> bool:
+    """Whether the sockets of a kernel can be files there, for which the path must be short."""
+    path = os.path.join(folder, f"kernel-{uuid4()}-ipc-10")
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(path)
+        os.unlink(path)
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+class OwnKernelManager(ServerKernelManager):
+    """Speaks with its kernel over files where it can, and ends it without interrupting it first.
+
+    A port is found free some time before the kernel takes it; on a busy machine another process may
+    have it by then, and the kernel dies at its start. A file is the kernel's own from the first.
 
     Jupyter interrupts a kernel before it asks it to end, for the sake of busy ones. Ours take that
     request on a thread of its own, and the interrupt would only be complained about in the
     terminal, by a kernel that was just drawing.
     """
 
+    @default("transport")
+    def _by_files_where_possible(self) -> str:
+        folder = os.path.dirname(self.connection_file)
+        # A kernel has a working folder of its own.
+        return "ipc" if os.path.isabs(folder) and _takes_sockets(folder) else "tcp"
+
     async def _async_interrupt_kernel(self) -> None:
         if not self.shutting_down:
             await super()._async_interrupt_kernel()
 
     interrupt_kernel = _async_interrupt_kernel
-
-
-class PromptKernelManager(QuietlyEndingKernelManager):
-    """Takes its parent's spare process for its kernel, if there is one."""
-
-    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
-        spares: Any = self.parent
-        process = spares.spare_for(kernel_cmd, **kw)
-        if process is None:
-            await super()._async_launch_kernel(kernel_cmd, **kw)
-            return
-        provisioner: Any = self.provisioner
-        provisioner.process = process
-        provisioner.pid = process.pid
-        # It leads a group of its own, as every kernel does.
-        provisioner.pgid = process.pid if hasattr(os, "killpg") else None
-        provisioner.cwd = kw.get("cwd")
-        self._reconcile_connection_info(provisioner.connection_info)
-
-    _launch_kernel = _async_launch_kernel  # type: ignore[assignment]
 
 
 class ReapingKernelManager(AsyncMappingKernelManager):
@@ -89,8 +117,8 @@ class ReapingKernelManager(AsyncMappingKernelManager):
     network) finds its state again; then it is ended. A kernel that no page ever connected to, as
     when the visitor left during its start, is ended after ``connect_within`` seconds.
 
-    From :meth:`prepare` on a spare process has imported everything before a page needs it; once it
-    is taken, the next one begins after ``respite`` seconds, in which the page has been drawn.
+    From :meth:`prepare` on there are processes that have imported everything before a page needs it
+    (``flowviz.serving.warm``).
     """
 
     grace = Float(
@@ -103,55 +131,80 @@ class ReapingKernelManager(AsyncMappingKernelManager):
     respite = Float(
         5.0, config=True, help="Seconds between a kernel's start and that of the next spare."
     )
+    visitors = Integer(0, config=True, help="The most pages that have a kernel; 0 for any number.")
+    memory_limit = Integer(
+        0, config=True, help="Megabytes that a kernel may have of its own; 0 for any number."
+    )
 
     @default("kernel_manager_class")
-    def _takes_the_spare(self) -> str:
-        return f"{__name__}.{PromptKernelManager.__name__}"
+    def _is_ours(self) -> str:
+        return f"{__name__}.{OwnKernelManager.__name__}"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._pages: set[str] = set()
+        self._hosts: set[str] = set()
+        self._starting = 0
         self._reapers: dict[str, asyncio.TimerHandle] = {}
-        self._spare: Spare | None = None
-        self._next: asyncio.TimerHandle | None = None
+        self.warm: WarmProcesses | None = None
+        self.refused = 0
+        """How many pages got no kernel because there were too many."""
+        self.lost = 0
+        """How many kernels ended by themselves."""
 
     def prepare(self) -> None:
-        """Have a spare process from now on; on the thread of the event loop, not yet running."""
+        """Have warm processes from now on."""
         assert self.kernel_spec_manager is not None
         spec = self.kernel_spec_manager.get_kernel_spec(self.default_kernel_name)
-        self._spare = Spare({**os.environ, **spec.env})
+        self.warm = warm_processes({**os.environ, **spec.env}, self.respite)
 
-    def spare_for(
-        self,
-        command: list[str],
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        **_: Any,
-    ) -> Popen[bytes] | None:
-        """The spare process, now on its way to be the kernel of that command; None without one."""
-        spare, self._spare = self._spare, None
-        if spare is None:
-            return None
-        self._next = asyncio.get_running_loop().call_later(self.respite, self.prepare)
-        arguments = command[command.index("ipykernel_launcher") + 1 :]
-        return spare.become(arguments, env or {}, cwd)
+    @property
+    def present(self) -> int:
+        """How many pages have a kernel, or will have one in a moment."""
+        return len(self._pages) + self._starting
+
+    @property
+    def full(self) -> bool:
+        """Whether the next visitor's page would get no kernel."""
+        return 0 < self.visitors <= self.present - len(self._hosts)
+
+    @property
+    def connected(self) -> int:
+        """How many pages have their connection up."""
+        return sum(self._kernel_connections.get(kernel_id, 0) > 0 for kernel_id in self._pages)
+
+    def processes(self) -> list[int]:
+        """The kernels' processes."""
+        kernels = [self.get_kernel(kernel_id) for kernel_id in self.list_kernel_ids()]
+        found = [getattr(kernel.provisioner, "pid", None) for kernel in kernels]
+        return [pid for pid in found if pid is not None]
 
     async def shutdown_all(  # type: ignore[override]
         self, now: bool = False
     ) -> None:
-        """End every kernel and the spare process."""
-        if self._next is not None:
-            self._next.cancel()
-        if self._spare is not None:
-            self._spare.end()
-            self._spare = None
+        """End every kernel and the warm processes."""
         await super().shutdown_all(now=now)
+        if self.warm is not None:
+            self.warm.end()
+            self.warm = None
 
     async def _async_start_kernel(self, **kwargs: Any) -> str:
-        kernel_id = await super()._async_start_kernel(**kwargs)
-        if self._is_for_a_page(**kwargs):
-            self._pages.add(kernel_id)
-            self._reap_after(kernel_id, self.connect_within)
+        if not self._is_for_a_page(**kwargs):
+            return await super()._async_start_kernel(**kwargs)
+        if IS_HOST.get():
+            kernel_id = await super()._async_start_kernel(**kwargs)
+            self._hosts.add(kernel_id)
+        else:
+            await self._find_a_place()
+            self._starting += 1
+            try:
+                kernel_id = await super()._async_start_kernel(**kwargs)
+            finally:
+                self._starting -= 1
+        self._pages.add(kernel_id)
+        self._reap_after(kernel_id, self.connect_within)
+        self.add_restart_callback(kernel_id, self._note_a_loss)
+        self.add_restart_callback(kernel_id, self._note_a_loss, "dead")
         return kernel_id
 
     start_kernel = _async_start_kernel  # type: ignore[assignment]
@@ -165,13 +218,52 @@ class ReapingKernelManager(AsyncMappingKernelManager):
         if kernel_id in self._pages and self._kernel_connections.get(kernel_id) == 0:
             self._reap_after(kernel_id, self.grace)
 
+    def start_buffering(
+        self, kernel_id: str, session_key: str, channels: Mapping[str, Any]
+    ) -> None:
+        """Keep what a kernel says while its page is away; more than a page can have lost ends it.
+
+        Jupyter keeps it all, for as long as there is memory.
+        """
+        super().start_buffering(kernel_id, session_key, channels)
+        kept: list[tuple[str, list[bytes]]] = self._kernel_buffers[kernel_id]["buffer"]
+        size = 0
+
+        def keep(channel: str, parts: list[bytes]) -> None:
+            nonlocal size
+            kept.append((channel, parts))
+            size += sum(map(len, parts))
+            if size > MOST_KEPT and kernel_id in self._pages:
+                self.stop_buffering(kernel_id)
+                self._reap_after(kernel_id, 0)
+
+        for channel, stream in channels.items():
+            stream.on_recv(partial(keep, channel))
+
     def remove_kernel(self, kernel_id: str) -> Any:
         self._keep(kernel_id)
         self._pages.discard(kernel_id)
+        self._hosts.discard(kernel_id)
         return super().remove_kernel(kernel_id)
 
     def _is_for_a_page(self, **_: Any) -> bool:
         return True
+
+    def _note_a_loss(self) -> None:
+        self.lost += 1
+
+    async def _find_a_place(self) -> None:
+        """Wait for a place; a page that is loaded anew leaves its former one at this moment.
+
+        Raises:
+            web.HTTPError: 503, there is none.
+        """
+        for _ in range(20):
+            if not self.full:
+                return
+            await asyncio.sleep(PATIENCE / 20)
+        self.refused += 1
+        raise web.HTTPError(503, f"all {self.visitors} places are taken")
 
     def _keep(self, kernel_id: str) -> None:
         timer = self._reapers.pop(kernel_id, None)

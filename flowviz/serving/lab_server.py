@@ -12,7 +12,7 @@ from jupyterlab.labapp import LabApp
 from nbformat.sign import NotebookNotary
 from traitlets.config import Config
 
-from flowviz.serving import bundle, paths
+from flowviz.serving import bundle, offline, paths
 from flowviz.serving.kernels import OwnKernelSpecManager
 from flowviz.serving.websocket import PromptWebsocketConnection
 
@@ -33,16 +33,11 @@ def configuration(
     c.ServerApp.log_level = c.LabApp.log_level = logging.WARNING
     c.ServerApp.kernel_websocket_connection_class = PromptWebsocketConnection
     c.ServerApp.kernel_spec_manager_class = OwnKernelSpecManager
-    c.AsyncMappingKernelManager.kernel_manager_class = (
-        "flowviz.serving.kernels.QuietlyEndingKernelManager"
-    )
+    c.AsyncMappingKernelManager.kernel_manager_class = "flowviz.serving.kernels.OwnKernelManager"
     # It asks for every setting of the server, also the deprecated ones, which then warn.
     c.ServerApp.jpserver_extensions = {"notebook_shim": False}
     c.IdentityProvider.token = token
-    # Nothing is asked of the network.
-    c.LabApp.news_url = None
-    c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
-    c.LabServerApp.check_for_updates_class = c.LabApp.check_for_updates_class
+    offline.lab(c)
     c.LabApp.app_settings_dir = str(_SETTINGS / (theme or "auto"))
     return c
 

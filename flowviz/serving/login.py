@@ -4,42 +4,87 @@ from __future__ import annotations
 
 import hmac
 import re
+from typing import Any
 from urllib.parse import unquote_plus
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_server.auth.login import LoginFormHandler
 from tornado import web
+from traitlets import Unicode
 
+from flowviz.serving.guessing import Guesses
 from flowviz.serving.pages import OwnPageHandler
 
 
 class TokenIdentityProvider(IdentityProvider):
-    """Lets in who has the token; there are no passwords, and none can be set."""
+    """Lets in who has the token, in the address or typed, or who types the password."""
+
+    password = Unicode("", config=True, help="What may be typed instead of the token, if anything.")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.guesses = Guesses()
+        """What was tried in vain."""
+
+    async def turn(self, handler: web.RequestHandler) -> None:
+        """Wait until the visitor may try a token or a password.
+
+        Raises:
+            web.HTTPError: 429, too many tries are waiting.
+        """
+        # Nobody guesses the 192 bits of a token that we draw.
+        if self.password or not self.token_generated:
+            await self.guesses.turn(_whence(handler))
+
+    async def get_user_token(self, handler: web.RequestHandler) -> User | None:
+        if not self.get_token(handler) or self.get_user_cookie(handler):
+            return await super().get_user_token(handler)
+        await self.turn(handler)
+        user = await super().get_user_token(handler)
+        if user is None:
+            self.guesses.note_wrong(_whence(handler))
+        return user
 
     def process_login_form(self, handler: web.RequestHandler) -> User | None:
         given = _token_in(handler.get_argument("password", default=""))
-        right = bool(self.token) and hmac.compare_digest(given.encode(), self.token.encode())
-        return self.generate_anonymous_user(handler) if right else None
+        if _same(given, self.token) or _same(given, self.password):
+            return self.generate_anonymous_user(handler)
+        self.guesses.note_wrong(_whence(handler))
+        return None
 
 
 class LoginHandler(OwnPageHandler, LoginFormHandler):
     """Asks for the token, and goes on to the address that was asked for, its state included."""
 
+    @allow_unauthenticated
+    async def post(self) -> None:
+        provider: Any = self.identity_provider
+        await provider.turn(self)
+        super().post()
+
     def _render(self, message: dict[str, str] | None = None) -> None:
         asked = self.get_argument("next", default=self.base_url)
         address = _without_token(asked)
+        provider: Any = self.identity_provider
         self.finish(
             self.render_template(
-                "login.html", next=address, wrong=message is not None, outdated=address != asked
+                "login.html",
+                next=self._below_us(address),
+                wrong=message is not None,
+                outdated=address != asked,
+                password=bool(provider.password),
             )
         )
 
     def _redirect_safe(self, url: str, default: str | None = None) -> None:
-        # A proxy that takes our path off asks for what follows it.
+        super()._redirect_safe(self._below_us(url), default)
+
+    def _below_us(self, url: str) -> str:
+        """The same below our path: a proxy that takes it off asks for what follows it."""
         if url.startswith("/") and not url.startswith(self.base_url):
-            url = self.base_url.rstrip("/") + url
-        super()._redirect_safe(url, default)
+            return self.base_url.rstrip("/") + url
+        return url
 
 
 class LogoutHandler(OwnPageHandler):
@@ -49,6 +94,14 @@ class LogoutHandler(OwnPageHandler):
     def get(self) -> None:
         self.identity_provider.clear_login_cookie(self)
         self.redirect(self.get_login_url())
+
+
+def _whence(handler: web.RequestHandler) -> str:
+    return str(handler.request.remote_ip)
+
+
+def _same(given: str, secret: str) -> bool:
+    return bool(secret) and hmac.compare_digest(given.encode(), secret.encode())
 
 
 def _token_in(text: str) -> str:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+
+from flowviz import atomic
 
 PACKAGE = Path(__file__).resolve().parents[1]
 TEMPLATE = PACKAGE / "serving" / "template"
 """Our Voila template: the page around the dashboard and the lessons."""
 STYLES = PACKAGE / "widgets"
 """The folder of ``tokens.css``, which the template includes."""
+SERVER_CONFIG = PACKAGE / "serving" / "server_config"
+"""What a notebook server that shows our pages is configured by: for ``JUPYTER_CONFIG_PATH``."""
+LESSONS = Path("flowviz-lessons")
+"""The folder of a student's own copies of the lessons, where they work."""
 
 _PACKAGED = PACKAGE / "notebooks"
 _CHECKOUT = PACKAGE.parent / "notebooks"
@@ -38,6 +45,34 @@ def dashboard() -> Path:
 def lessons() -> list[Path]:
     """The lesson notebooks, in the course's order."""
     return sorted(notebooks().glob("[0-9][0-9]_*.ipynb"))
+
+
+def pages() -> list[Path]:
+    """The notebooks that are pages: no other that may lie in the same folder."""
+    return [dashboard(), notebooks() / "index.ipynb", *lessons()]
+
+
+@dataclass(frozen=True)
+class About:
+    """What a lesson's notebook says of itself.
+
+    Attributes:
+        title: its first heading.
+        question: that it answers; "" where it does not say.
+        minutes: that it takes; 0 where it does not say.
+    """
+
+    title: str
+    question: str
+    minutes: int
+
+
+def about(notebook: Path) -> About:
+    """What a notebook's metadata and its heading say."""
+    import nbformat  # heavy, and not for every start
+
+    said = nbformat.read(notebook, as_version=4).metadata
+    return About(title(notebook), said.get("question", ""), said.get("minutes", 0))
 
 
 def title(notebook: Path) -> str:
@@ -86,4 +121,5 @@ def _copy(notebook: Path, target: Path) -> None:
 
     copy = nbformat.read(notebook, as_version=4)
     copy.metadata.language_info = IPythonKernel.language_info
-    nbformat.write(copy, target)
+    with atomic.replacing(target) as file:
+        nbformat.write(copy, file)

@@ -1,4 +1,4 @@
-"""Which ports can be listened on."""
+"""Which ports can be listened on, and under which address others find this machine."""
 
 from __future__ import annotations
 
@@ -55,3 +55,14 @@ def next_free(host: str, port: int) -> int:
         if is_free(host, candidate):
             return candidate
     raise ValueError(f"no port above {port} is free on {host}")
+
+
+def outward() -> str:
+    """The address by which others find this machine; "localhost" where it has no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Of documentation: nothing is sent, the system only says which way it would go.
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "localhost"
+        return str(probe.getsockname()[0])

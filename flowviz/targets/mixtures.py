@@ -10,11 +10,17 @@ from __future__ import annotations
 import math
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from flowviz.grid import Integral, Window
 from flowviz.targets.log_sum_exp import log_sum_exp
 from flowviz.targets.target import Target
+
+MOST_MODES = 12
+"""Of more components, none is a mode of its own: they make up a curve."""
+MARGIN = 2.5
+"""A mode stays so many standard deviations, along either axis, inside the window."""
 
 
 class GaussianMixture(Target):
@@ -53,16 +59,82 @@ class GaussianMixture(Target):
         self._log_scale = self._weights.log() - (a * c).log() - math.log(2 * math.pi)
         self._log_z = Integral(0.0, 0.0)
 
-    def _log_density(self, x: Tensor) -> Tensor:
+    @property
+    def modes(self) -> Tensor | None:
+        """The centres of the components ``[M, 2]``, where these are few: each is a mode."""
+        return self._means if len(self._means) <= MOST_MODES else None
+
+    @property
+    def room(self) -> tuple[Tensor, Tensor]:
+        """The least and the largest coordinates that a mode may have, each ``[M, 2]``.
+
+        A mode has little mass beyond the window then (0.6 % at most on a side).
+        """
+        xmin, xmax, ymin, ymax = self.window
+        low, high = torch.tensor([[xmin, ymin], [xmax, ymax]], dtype=torch.float64)
+        reach = MARGIN * torch.linalg.vector_norm(self._scale_tril, dim=-1)
+        return low + reach, high - reach
+
+    def moved(self, modes: ArrayLike) -> GaussianMixture:
+        """The same components about other centres, in the same window.
+
+        >>> apart = targets.make("cross").moved([[-1, 0], [1, 0]])  # doctest: +SKIP
+
+        Args:
+            modes: ``[M, 2]``.
+
+        Raises:
+            ValueError: the target has no modes (:attr:`modes`), another number of them, or one
+                would lie too near the window's edge (:attr:`room`).
+        """
+        if self.modes is None:
+            raise ValueError(f"the target {self.title} has no modes that could be moved")
+        means = torch.as_tensor(modes, dtype=torch.float64)
+        if means.shape != self._means.shape:
+            count = len(self._means)
+            raise ValueError(
+                f"the target {self.title} has {count} {'mode' if count == 1 else 'modes'} (x, y), "
+                f"not {list(means.shape)}"
+            )
+        low, high = self.room
+        beyond = ((means < low) | (means > high) | means.isnan()).any(-1)
+        if bool(beyond.any()):
+            i = int(beyond.nonzero()[0])
+            (xmin, ymin), (xmax, ymax) = low[i].tolist(), high[i].tolist()
+            raise ValueError(
+                f"mode {i + 1} of {self.title} stays inside the picture: its centre has x from "
+                f"{xmin:.3g} to {xmax:.3g} and y from {ymin:.3g} to {ymax:.3g}".replace("-", "−")
+            )
+        return self.around(means)
+
+    def around(self, means: Tensor) -> GaussianMixture:
+        """The same components about other centres ``[M, 2]``, wherever these lie."""
+        named = self.name, self.title, self.window, self.about
+        return GaussianMixture(*named, means, self._scale_tril, self._weights)
+
+    def responsibilities(self, x: Tensor) -> Tensor:
+        """The share of each component in p(x): ``[..., 2]`` to ``[..., M]``, of sum 1.
+
+        Under the mixture itself their means are its weights (Bishop 2006, section 9.2.2). Of
+        components that lie apart, the nearest has all but nothing less than 1.
+        """
+        return torch.softmax(self._components(x), -1)
+
+    @property
+    def weights(self) -> Tensor:
+        """Of the components, ``[M]``, of sum 1."""
+        return self._weights
+
+    def _components(self, x: Tensor) -> Tensor:
+        """log w_m + log N(x; μ_m, L_m L_mᵀ): ``[..., 2]`` to ``[..., M]``."""
         means, whitening, log_scale = self._as(x, self._means, self._whitening, self._log_scale)
+        dx, dy = (x.unsqueeze(-2) - means).unbind(-1)
+        first = whitening[0] * dx
+        second = whitening[1] * dx + whitening[2] * dy
+        return log_scale - 0.5 * (first * first + second * second)
 
-        def terms(x: Tensor) -> Tensor:
-            dx, dy = (x.unsqueeze(-2) - means).unbind(-1)
-            first = whitening[0] * dx
-            second = whitening[1] * dx + whitening[2] * dy
-            return log_scale - 0.5 * (first * first + second * second)
-
-        return log_sum_exp(terms, x, len(means))
+    def _log_density(self, x: Tensor) -> Tensor:
+        return log_sum_exp(self._components, x, len(self._means))
 
     def _draw(self, n: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
         weights, means, scale = (
@@ -98,6 +170,11 @@ class Pinwheel(GaussianMixture):
             torch.linalg.cholesky(axes @ axes.mT),
         )
         self._twist = twist
+
+    @property
+    def modes(self) -> None:
+        """None: the arms are twisted, and none is where its component has its centre."""
+        return None
 
     def _log_density(self, x: Tensor) -> Tensor:
         return super()._log_density(self._turn(x, -self._twist))

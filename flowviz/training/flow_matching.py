@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator
 
-from flowviz.flows.continuous import Continuous
+from flowviz.flows.continuous.straight_paths import continuous_layers, velocity_losses
 from flowviz.flows.flow import Flow
-from flowviz.flows.normalisation import Standardisation
 from flowviz.objectives import Estimate
 from flowviz.training.data import Data, OnData, batches
 
@@ -24,15 +23,7 @@ class FlowMatching(OnData):
 
     def __call__(self, flow: Flow, generator: Generator) -> Estimate:
         """A draw of the loss."""
-        continuous, *scales = flow.transform
-        if not isinstance(continuous, Continuous) or not all(
-            isinstance(layer, Standardisation) for layer in scales
-        ):
-            names = ", ".join(layer.describe() for layer in flow.transform)
-            raise ValueError(
-                "flow matching needs a flow of one continuous-time layer, such as "
-                f"catalog.make('cnf'); got {names}"
-            )
+        layers = continuous_layers(flow)
         if flow.context:
             raise ValueError("flow matching takes a flow without context")
         x, context = self.source.draw(flow, generator)
@@ -41,11 +32,9 @@ class FlowMatching(OnData):
         u = flow.base.sample(len(x), generator)
         if x.shape != u.shape:
             raise ValueError(f"the data must be {list(u.shape)}, got {list(x.shape)}")
-        for layer in scales:
-            x, _ = layer.inverse(x)
-        t = torch.rand(len(x), 1, generator=generator, device=x.device, dtype=x.dtype)
-        velocity = continuous.network.velocity(t, torch.lerp(u, x, t))
-        return Estimate.of((velocity - (x - u)).square().mean(-1))
+        size = len(x), len(layers)
+        times = torch.rand(size, generator=generator, device=x.device, dtype=x.dtype)
+        return Estimate.of(velocity_losses(flow, x, u, times))
 
 
 def flow_matching(data: Data, batch: int | None = None) -> FlowMatching:
@@ -54,7 +43,7 @@ def flow_matching(data: Data, batch: int | None = None) -> FlowMatching:
     t is uniform on [0, 1], u a draw of the base and x one of the data. The straight path from
     u to x has the velocity x − u; the best g is its mean over all paths through a point, whose
     ODE carries the base to the data exactly. One evaluation of g a step, and neither a solve
-    nor a log-determinant.
+    nor a log-determinant. Of K layers each takes a K-th of the path, at a time of its own.
 
     Args:
         data: a target, a tensor ``x [N, D]`` or a loader, and
@@ -63,8 +52,8 @@ def flow_matching(data: Data, batch: int | None = None) -> FlowMatching:
 
     Returns:
         An objective for :class:`~flowviz.training.Trainer`; its values are squared speeds and no
-        nats, and do not go to 0. It raises ValueError for a flow that is not one single
-        continuous-time layer (standardised or not), or that takes a context, and for data of
+        nats, and do not go to 0. It raises ValueError for a flow of other than
+        continuous-time layers (standardised or not), or that takes a context, and for data of
         another shape.
 
     Raises:

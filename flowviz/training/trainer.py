@@ -213,13 +213,15 @@ class Trainer:
         arguments.function("cancelled", cancelled)
         started = time.perf_counter()
         self.failure = None
+        # Another one may be put in its place meanwhile, from another thread.
+        objective = self.objective
         parameters = self.parameters
         self._follow(parameters[0].device)
         first = self.steps == self._first
         watches = [Watch(flow) for flow in self._flows] if first else []
         self._keep()
         try:
-            estimate = self._descend(cancelled, watches)
+            estimate = self._descend(objective, cancelled, watches)
             if estimate is None:
                 self._undo()
                 return None
@@ -240,7 +242,7 @@ class Trainer:
             what = "loss" if not math.isfinite(loss) else "gradient"
             return self._fail(f"the {what} is not finite", started, loss, norm)
         uncertainty = float(estimate.standard_error)
-        if words := self._least.broken(self.objective, parameters[0], loss, uncertainty):
+        if words := self._least.broken(objective, parameters[0], loss, uncertainty):
             return self._fail(words, started, loss, norm, "Have the density computed better.")
         beyond = next(filter(None, (watch.words() for watch in watches)), "")
         if first and norm == 0:
@@ -349,9 +351,10 @@ class Trainer:
             if snapshot.failure is not None:
                 return
 
-    def _descend(self, cancelled: Callable[[], bool], watches: list[Watch]) -> Estimate | None:
+    def _descend(
+        self, objective: Any, cancelled: Callable[[], bool], watches: list[Watch]
+    ) -> Estimate | None:
         """The loss, and its gradient at the parameters; None where that was cancelled."""
-        objective: Any = self.objective
         given = (self.flow, self.generator) if self._takes_generator else (self.flow,)
         if isinstance(objective, MaximumLikelihood) and isinstance(self.flow, Flow):
             self._zero_grad()

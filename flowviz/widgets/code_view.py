@@ -19,7 +19,7 @@ class CodeView(anywidget.AnyWidget):
         make: returns the lines; called only while somebody looks at them.
     """
 
-    _esm = esm.module(Path(__file__).parent / "code_view.js")
+    _esm = esm.widget(Path(__file__).parent / "code_view.js")
     code = traitlets.Unicode().tag(sync=True)
     seen = traitlets.Bool(False, help="whether the page shows it").tag(sync=True)
 

@@ -108,10 +108,9 @@ def _make(field: Field) -> widgets.DOMWidget | None:
     if isinstance(field, (Integer, Real)):
         limits = {"value": field.initial, "min": field.min, "max": field.max, "step": field.step}
         if isinstance(field, Real):
-            return Slider(log=field.log, **limits, **common)
-        if (field.max - field.min) / field.step <= MOST_SLIDER_STOPS:
-            return Slider(whole=True, **limits, **common)
-        return classed(widgets.BoundedIntText(**limits, **common), "fv-control")
+            return Slider(log=field.log, most=field.most, **limits, **common)
+        boxed = (field.max - field.min) / field.step > MOST_SLIDER_STOPS
+        return Slider(whole=True, boxed=boxed, **limits, **common)
     if isinstance(field, Toggle):
         return classed(widgets.Checkbox(indent=False, **common), "fv-control")
     if isinstance(field, Text):

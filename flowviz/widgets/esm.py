@@ -4,7 +4,8 @@ Our JavaScript is written as small modules beside their Python halves and needs 
 :func:`module` reads an entry module and everything that it imports, and writes them one after the
 other, each in a function of its own, so that the result is a single module without imports: it
 runs in JupyterLab, Voila, VS Code and in a page opened from disk alike. Comments that have lines of
-their own, a sixth of all, stay behind: every widget is sent with its module.
+their own, a sixth of all, stay behind, and so does what lines begin with to be read more easily:
+every widget is sent with its module. A text between backticks stays as it is.
 
 The modules may use: ``import { a, b as c } from "./file.js"``, ``import * as name from
 "./file.js"``, ``export function|async function|class|const name``, and, in the entry alone,
@@ -13,6 +14,7 @@ The modules may use: ``import { a, b as c } from "./file.js"``, ``import * as na
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import cache
 from pathlib import Path
@@ -30,6 +32,7 @@ _EXPORT = re.compile(
     re.MULTILINE,
 )
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?s:.*?)\*/[ \t]*)\n", re.MULTILINE)
+_INDENT = re.compile(r"`(?:[^`\\]|\\.)*`|^\s+", re.MULTILINE | re.DOTALL)
 _RENAMED = re.compile(r"([\w$]+)\s+as\s+")
 _DEFAULT = re.compile(r"^export\s+default\s+", re.MULTILINE)
 _LEFT_OVER = re.compile(r"^(?:import\b(?!\s*\()|export\b).*$", re.MULTILINE)
@@ -57,6 +60,24 @@ def module(entry: Path) -> str:
     return "\n".join(linked.values()) + f"\nexport default {MAIN};\n"
 
 
+@cache
+def widget(entry: Path) -> str:
+    """The same for a widget: a page runs it once, for the first widget that is made of it.
+
+    A browser runs the module of every widget anew, and a panel has dozens of them. They find what
+    they have in common by what is written in it, so that two versions of it do not meet.
+    Arguments, value and errors are those of :func:`module`.
+    """
+    source = module(entry)
+    key = hashlib.sha256(source.encode()).hexdigest()[:16]
+    body = source[: source.rindex("export default ")]
+    return (
+        f"const make = () => {{\n{body}return {MAIN};\n}};\n"
+        f'const {MAIN} = (globalThis.flowvizWidgets ??= {{}})["{key}"] ??= make();\n'
+        f"export default {MAIN};\n"
+    )
+
+
 def _link(path: Path, linked: dict[Path, str], trail: tuple[Path, ...]) -> None:
     """Append ``path`` to ``linked``, after everything that it imports."""
     if path in trail:
@@ -66,7 +87,7 @@ def _link(path: Path, linked: dict[Path, str], trail: tuple[Path, ...]) -> None:
         return
     if not path.is_file():
         raise ValueError(f"{trail[-1].name if trail else 'the entry'} needs {path}, not found")
-    source = _COMMENT.sub("", path.read_text(encoding="utf-8"))
+    source = _bare(path.read_text(encoding="utf-8"))
     for found in _IMPORT.finditer(source):
         _link((path.parent / found["path"]).resolve(), linked, (*trail, path))
 
@@ -96,3 +117,9 @@ def _link(path: Path, linked: dict[Path, str], trail: tuple[Path, ...]) -> None:
     if "$default" in exports:
         text += f"\nconst {MAIN} = {own}.$default;"
     linked[path] = text
+
+
+def _bare(source: str) -> str:
+    """A module without the comments on lines of their own, empty lines and indentation."""
+    source = _COMMENT.sub("", source)
+    return _INDENT.sub(lambda found: found[0] if found[0][0] == "`" else "", source)

@@ -25,7 +25,7 @@ class FileButton(anywidget.AnyWidget):
         **traits: initial values of the traits below.
     """
 
-    _esm = esm.module(_HERE / "file_button.js")
+    _esm = esm.widget(_HERE / "file_button.js")
     description = traitlets.Unicode().tag(sync=True)
     loaded = traitlets.Unicode(help="the file's name that the button shows").tag(sync=True)
     most_bytes = traitlets.Int(

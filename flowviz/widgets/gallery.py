@@ -36,7 +36,7 @@ class Gallery(anywidget.AnyWidget):
         ValueError: an image that is no finite, non-negative matrix, or that has an unknown name.
     """
 
-    _esm = esm.module(_HERE / "gallery.js")
+    _esm = esm.widget(_HERE / "gallery.js")
     description = traitlets.Unicode().tag(sync=True)
     tiles: Any = traitlets.List().tag(sync=True)
     favourites: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)

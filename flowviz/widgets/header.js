@@ -2,8 +2,16 @@
 
 import { copy } from "./clipboard.js";
 import { followClasses } from "./classes.js";
+import { hintAtMore } from "./more.js";
 import { download, savePng } from "./stage/export.js";
 import { find } from "./stage/registry.js";
+
+/** Pixels over which the row of presets fades where it goes on. */
+const FADE = 28;
+/** What is drawn anew for longer than so many milliseconds is veiled, and that is said. */
+const MOMENT = 600;
+/** So many milliseconds it stands under the menu's button what was saved or copied. */
+const SAID = 4000;
 
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
@@ -81,30 +89,37 @@ export default {
     const menu = element("div", "fv-menu-list");
     menu.setAttribute("role", "menu");
     menu.hidden = true;
-    const note = element("span", "fv-unseen");
+    const note = element("p", "fv-tools-said");
     note.setAttribute("role", "status");
     tools.append(present, more, menu, note);
 
     const views = () => model.get("stages").map(find).filter(Boolean);
-    const flash = (text) => {
+    let quiet = 0;
+    /** Under the menu's button, until something else is said; what is done, for a while. */
+    const say = (text, done = false) => {
+      clearTimeout(quiet);
       note.textContent = text;
-      more.textContent = "✓";
-      setTimeout(() => { more.textContent = "⋯"; }, 1200);
+      if (done) quiet = setTimeout(say, SAID, "");
     };
+    ends.push(() => clearTimeout(quiet));
+    const save = (name) => say(`Saved as ${name}`, true);
     const link = () => linkOf(model.get("query"), el);
     const entries = [
-      ["Picture (PNG)", () => savePng(views(), model.get("file"))],
+      ["Picture (PNG)", async () => {
+        await savePng(views(), model.get("file"));
+        save(`${model.get("file")}.png`);
+      }],
       ["Page of its own (HTML)", () => {
-        note.textContent = "Preparing the page …";
+        say("Preparing the page …");
         model.send({ kind: "page" });
       }],
       [link() ? "Copy link, without the token" : "Copy link", async () => {
         await copy(link() ?? `flowviz.dashboard.Dashboard(${JSON.stringify(model.get("query"))})`);
-        flash("Copied");
+        say("Copied", true);
       }],
       ["Copy line of Python", async () => {
         await copy(model.get("line"));
-        flash("Copied");
+        say("Copied", true);
       }],
       ["Show code", () => model.send({ kind: "code" })],
       ["Data (JSON)", () => model.send({ kind: "data" })],
@@ -116,8 +131,7 @@ export default {
         try {
           await action();
         } catch (error) {
-          note.textContent = error.message;
-          more.title = error.message;
+          say(error.message);
         }
       });
       item.setAttribute("role", "menuitem");
@@ -127,6 +141,7 @@ export default {
     menu.append(...items);
     function open(shown) {
       menu.hidden = !shown;
+      if (shown) say("");
       more.setAttribute("aria-expanded", String(shown));
       if (shown) items[0].focus();
     }
@@ -169,13 +184,37 @@ export default {
       const at = model.get("preset");
       [...presets.children].forEach((chip, index) =>
         chip.setAttribute("aria-pressed", String(index === at)));
+      const lit = presets.children[at];
+      if (lit) {
+        const over = lit.offsetLeft + lit.offsetWidth - presets.scrollLeft - presets.clientWidth;
+        if (over > 0) presets.scrollLeft += over + FADE;
+        else presets.scrollLeft = Math.min(presets.scrollLeft, lit.offsetLeft - FADE);
+      }
       choice.value = at < 0 ? "" : String(at);
     }
+
+    let late = false;
+    let patience = 0;
+    function veil() {
+      clearTimeout(patience);
+      const panel = el.closest(".fv-panel");
+      const lift = () => {
+        late = model.get("drawing");
+        // What is dragged is followed by the page itself.
+        if (late && panel?.matches(":has(:active)")) return veil();
+        panel?.classList.toggle("fv-drawing", late);
+        panel?.querySelector(".fv-body")?.setAttribute("aria-busy", String(late));
+        draw();
+      };
+      if (model.get("drawing")) patience = setTimeout(lift, MOMENT);
+      else if (late) lift();
+    }
+    ends.push(() => clearTimeout(patience));
 
     function draw() {
       title.textContent = model.get("title");
       summary.textContent = model.get("summary");
-      words.textContent = model.get("words");
+      words.textContent = late ? "Drawing …" : model.get("words");
       invitation.textContent = below.textContent = model.get("invitation");
       told.title = told.textContent;
       const presenting = model.get("presenting");
@@ -191,7 +230,15 @@ export default {
     function makeRoom() {
       el.classList.remove("fv-crowded");
       el.classList.toggle("fv-crowded", presets.scrollWidth > presets.clientWidth);
+      hintAtMore(presets);
     }
+    presets.addEventListener("scroll", () => hintAtMore(presets), { passive: true });
+    // A wheel that turns one way only scrolls them as well.
+    presets.addEventListener("wheel", (event) => {
+      if (event.deltaX || presets.scrollWidth <= presets.clientWidth) return;
+      presets.scrollLeft += event.deltaY;
+      event.preventDefault();
+    });
 
     // ---- keys of a presentation --------------------------------------------------------------
 
@@ -225,10 +272,10 @@ export default {
     const saved = (message) => {
       const [type, ending] = { data: ["application/json", "json"], page: ["text/html", "html"] }[message?.kind] ?? [];
       if (!type) return;
-      note.textContent = message.failed ?? "";
-      more.title = message.failed ?? more.title;
-      if (message.failed) return;
-      download(new Blob([message.text], { type }), `${model.get("file")}.${ending}`);
+      if (message.failed) return say(message.failed);
+      const name = `${model.get("file")}.${ending}`;
+      download(new Blob([message.text], { type }), name);
+      save(name);
     };
     const head = element("div", "fv-head");
     head.append(title, presets, choice, invitation, tools);
@@ -236,6 +283,7 @@ export default {
     const listeners = [
       ["change:presets", drawPresets],
       ["change:preset", markPreset],
+      ["change:drawing", veil],
       ["msg:custom", saved],
       ["change:title change:summary change:words change:invitation change:presenting", draw],
     ];

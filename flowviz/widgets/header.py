@@ -37,6 +37,8 @@ class Header(SharedWidget):
         summary: what the panel shows, the same for every state.
         words: what is seen now.
         invitation: what to do first; "" once something was done.
+        drawing: whether the pictures are of another state than the one that was chosen; where that
+            takes more than a moment the page says so and veils them.
         preset: the index of the preset in force, −1 for none.
         line, query: Python and link that bring the state back.
         stages: the keys of the pictures' stages, in their order.
@@ -44,7 +46,7 @@ class Header(SharedWidget):
         file: the name, without ending, of what is saved.
     """
 
-    _esm = esm.module(_HERE / "header.js")
+    _esm = esm.widget(_HERE / "header.js")
     _css = "\n".join(  # the whole panel's: every panel has one head
         (_HERE / name).read_text(encoding="utf-8") for name in STYLES
     )
@@ -52,6 +54,7 @@ class Header(SharedWidget):
     summary = traitlets.Unicode().tag(sync=True)
     words = traitlets.Unicode().tag(sync=True)
     invitation = traitlets.Unicode().tag(sync=True)
+    drawing = traitlets.Bool(False).tag(sync=True)
     presets: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     preset = traitlets.Int(-1).tag(sync=True)
     line = traitlets.Unicode().tag(sync=True)

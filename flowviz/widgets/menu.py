@@ -15,7 +15,7 @@ _HERE = Path(__file__).parent
 class Menu(anywidget.AnyWidget):
     """One of several names; ipywidgets' own dropdown has no headings."""
 
-    _esm = esm.module(_HERE / "menu.js")
+    _esm = esm.widget(_HERE / "menu.js")
     value: str = traitlets.Unicode().tag(sync=True)  # type: ignore[assignment]
     options = traitlets.List(
         traitlets.Tuple(traitlets.Unicode(), traitlets.Unicode(), traitlets.Unicode()),

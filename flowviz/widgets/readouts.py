@@ -20,12 +20,12 @@ _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def format_number(value: float, digits: int = 3) -> str:
-    """``value`` to so many significant digits, the infinite and the undefined in words.
+    """``value`` to so many significant digits, the undefined in words.
 
     A whole number that comes as one, not as a float, is written whole.
 
     >>> format_number(-0.04162), format_number(2.0), format_number(2), format_number(float("inf"))
-    ('−0.0416', '2.00', '2', 'infinite')
+    ('−0.0416', '2.00', '2', '∞')
     """
     if arguments.is_whole(value):
         return f"{int(value):,}".replace("-", "−")
@@ -118,7 +118,7 @@ def format_estimate(value: float, error: float | None = None) -> str:
     if math.isnan(error):
         return f"{format_number(value)} ± unknown"
     if math.isinf(error):
-        return f"{format_number(value)} ± infinite"
+        return f"{format_number(value)} ± ∞"
     if error < 0:
         raise ValueError(f"a standard error is not negative, got {error!r}")
     if error == 0:
@@ -152,7 +152,7 @@ def _or_zero(value: float, decimals: int) -> str:
 def _not_finite(value: float) -> str:
     if math.isnan(value):
         return "undefined"
-    return "infinite" if value > 0 else "−infinite"
+    return "∞" if value > 0 else "−∞"
 
 
 class Readout(widgets.HTML):

@@ -36,7 +36,7 @@ class RunBar(SharedWidget):
         greets: whether the animation plays once when it is first seen.
     """
 
-    _esm = esm.module(Path(__file__).parent / "run_bar.js")
+    _esm = esm.widget(Path(__file__).parent / "run_bar.js")
     clock = traitlets.Unicode().tag(sync=True)
     depth = traitlets.Bool(True).tag(sync=True)
     training = traitlets.Bool(True).tag(sync=True)

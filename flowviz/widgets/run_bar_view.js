@@ -1,6 +1,7 @@
 // The run bar: depth above, training below. It drives the stages' clock and sends presses alone.
 
 import { followClasses } from "./classes.js";
+import { tell } from "./signals.js";
 import { clockFor } from "./stage/clock.js";
 import { make } from "./stage/dom.js";
 import {
@@ -50,7 +51,7 @@ export function render({ model, el }) {
       if (!starts || p.playing) return;
       p.seek(p.direction === "inverse" ? 0 : p.last);
     });
-    model.send({ kind });
+    if (!tell(`press ${model.get("clock")}`, kind, model)) model.send({ kind });
   };
   const presses = (kind, shape, name, look) => {
     const element = button(`fv-run-button ${shape}`, () => press(kind));
@@ -79,7 +80,7 @@ export function render({ model, el }) {
     const [at, steps, running] = ["step", "steps", "running"].map((name) => model.get(name));
     const moments = model.get("moments");
     const { moment } = player();
-    const shown = past.update(player(), moments, at, running ? steps : at);
+    const shown = past.update(player(), moments, at, Math.max(steps, at));
     past.input.disabled = !running && moments.length < 2;
     past.input.title = past.input.disabled
       ? "After some training, this goes back through it" : "Back through the training";
@@ -109,7 +110,8 @@ export function render({ model, el }) {
     const of = { name: model.get("unit"), range: model.get("unit_range") };
     const long = whereabouts(position, last, model.get("state_names"), stretches, of);
     const number = carried(model.get("readout"), position);
-    const short = `${Number((position / stretches).toFixed(1))}/${last / stretches}`;
+    const short = of.name.endsWith("=") ? long
+      : `${Number((position / stretches).toFixed(1))}/${last / stretches}`;
     if (drawn !== long + number) {
       drawn = long + number;
       where.replaceChildren(

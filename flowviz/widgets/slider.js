@@ -1,6 +1,7 @@
 // A slider: name left, value right, the track below. The value can also be typed.
 
 import { followClasses } from "./classes.js";
+import { tell } from "./signals.js";
 
 const STOPS = 100; // of a linear track without a step
 const STOPS_A_DECADE = 20; // each a factor of 1.12, so two digits tell them apart
@@ -29,17 +30,36 @@ export function valueAt(at, range) {
   return Math.min(max, Math.max(min, value));
 }
 
-/** A value as a person reads it. */
-export function written(value, whole) {
+/** A value as a person reads it; `most`: what is written in the place of the largest. */
+export function written(value, whole, most = "", max = Infinity) {
+  if (most && value >= max) return most;
   if (whole) return value.toLocaleString("en-US").replaceAll("-", "−");
   return String(Number(value.toPrecision(3))).replace("-", "−");
 }
 
+/** The number that a person typed, NaN where it is none; the largest may have a name, `most`. */
+function numberIn(text, { max, most }) {
+  const given = text.trim();
+  if (given === "") return NaN;
+  return given === most ? max : Number(given.replaceAll(",", "").replace("−", "-"));
+}
+
 /** What a person typed as a value of the range, or null if it is no number. */
-export function typed(text, { min, max, whole }) {
-  const value = Number(text.trim().replaceAll(",", "").replace("−", "-"));
-  if (text.trim() === "" || !Number.isFinite(value)) return null;
+export function typed(text, range) {
+  const { min, max, whole } = range;
+  const value = numberIn(text, range);
+  if (!Number.isFinite(value)) return null;
   return Math.min(max, Math.max(min, whole ? Math.round(value) : value));
+}
+
+/** Why what a person typed is not taken as it stands, or nothing. */
+export function refusal(text, range) {
+  const { min, max, whole } = range;
+  const value = numberIn(text, range);
+  if (value >= min && value <= max && (!whole || Number.isInteger(value))) return "";
+  const given = text.trim().slice(0, 12).replace("-", "−");
+  const allowed = `${whole ? "a whole number" : "a number"} from ${written(min, whole)} to ${written(max, whole)}`;
+  return `${Number.isFinite(value) ? given : `“${given}”`} is not ${allowed}`;
 }
 
 let counter = 0;
@@ -58,17 +78,32 @@ export default {
     const track = document.createElement("input");
     track.className = "fv-slider-track";
     track.type = "range";
-    track.id = id;
     track.min = 0;
-    el.append(label, box, track);
+    track.hidden = model.get("boxed");
+    if (track.hidden) box.id = id;
+    else track.id = id;
+    const said = document.createElement("p");
+    said.className = "fv-slider-said";
+    said.setAttribute("role", "status");
+    el.classList.toggle("fv-boxed", track.hidden);
+    el.append(label, box, track, said);
 
     const range = () =>
-      Object.fromEntries(["min", "max", "step", "log", "whole"].map((n) => [n, model.get(n)]));
+      Object.fromEntries(["min", "max", "step", "log", "whole", "most"].map((n) => [n, model.get(n)]));
+
+    let own = false;
 
     function set(value) {
       if (value === model.get("value")) return draw();
+      own = true;
       model.set("value", value);
+      own = false;
       model.save_changes();
+    }
+
+    /** Let the page hear of it, whoever has turned it. */
+    function changed() {
+      if (model.get("key")) tell("turned", model.get("key"), model.get("value"), own);
     }
 
     function draw() {
@@ -82,19 +117,23 @@ export default {
       if (!Number.isInteger(at)) track.step = "any";
       track.value = at;
       track.style.setProperty("--fv-at", String(stops ? at / stops : 0));
-      track.setAttribute("aria-valuetext", written(value, now.whole));
-      box.value = written(value, now.whole);
+      box.value = written(value, now.whole, model.get("most"), now.max);
+      track.setAttribute("aria-valuetext", box.value);
       box.size = Math.max(3, box.value.length);
     }
 
     function describe() {
       label.textContent = model.get("description");
       el.title = model.get("tooltip");
-      box.setAttribute("aria-label", `${model.get("description")}, as a number`);
+      // The label is that of the track, where there is one.
+      if (!track.hidden) box.setAttribute("aria-label", `${model.get("description")}, as a number`);
       track.disabled = box.disabled = model.get("disabled");
     }
 
-    track.addEventListener("input", () => set(valueAt(Math.round(track.valueAsNumber), range())));
+    track.addEventListener("input", () => {
+      said.textContent = "";
+      set(valueAt(Math.round(track.valueAsNumber), range()));
+    });
     track.addEventListener("keydown", (event) => {
       const now = range();
       const stops = Number(track.max);
@@ -108,16 +147,24 @@ export default {
       const to = Math.min(stops, Math.max(0, Math.round(from + (next ?? far))));
       set(valueAt(to, now));
     });
-    box.addEventListener("focus", () => box.select());
-    box.addEventListener("change", () => set(typed(box.value, range()) ?? model.get("value")));
+    box.addEventListener("focus", () => {
+      said.textContent = "";
+      box.select();
+    });
+    box.addEventListener("change", () => {
+      said.textContent = refusal(box.value, range());
+      set(typed(box.value, range()) ?? model.get("value"));
+    });
 
     const values = "change:value change:min change:max change:step change:log change:whole";
     const words = "change:description change:tooltip change:disabled";
+    model.on("change:value", changed);
     model.on(values, draw);
     model.on(words, describe);
     draw();
     describe();
     return () => {
+      model.off("change:value", changed);
       model.off(values, draw);
       model.off(words, describe);
       leave();

@@ -1,6 +1,7 @@
 // A row of tabs over the widgets that follow it in their box; arrow keys move along it.
 
 import { followClasses } from "./classes.js";
+import { hintAtMore } from "./more.js";
 
 /** The index that a key leads to from `at` among `count`, or null. */
 export function alongTabs(key, at, count) {
@@ -43,6 +44,15 @@ export default {
         buttons[i + offset()]?.setAttribute("aria-controls", content.id);
       });
       if (focus) buttons[index].focus();
+      if (index >= offset()) tellOpened(model.get("names")[shown]);
+    }
+
+    /** The kernel draws what stands in a tab once somebody has seen it. */
+    function tellOpened(name) {
+      const opened = model.get("opened");
+      if (!name || opened.includes(name)) return;
+      model.set("opened", [...opened, name]);
+      model.save_changes();
     }
 
     function draw() {
@@ -64,7 +74,10 @@ export default {
         return button;
       });
       el.replaceChildren(...buttons);
+      // Style that comes late hides one of these, and leaves the row as large as it was.
+      buttons.slice(0, offset()).forEach((button) => sized.observe(button));
       settle();
+      hintAtMore(el);
     }
 
     /** On a phone one starts with what there is to choose; elsewhere that stands beside. */
@@ -82,9 +95,11 @@ export default {
       narrow = buttons.filter((_, index) => index < offset() && offered(index)).length;
       if (before === null || narrow > before || !offered(chosen)) settle();
       else choose(chosen);
+      hintAtMore(el);
       if (before === null && model.get("chosen")) turn();
     });
     sized.observe(el);
+    el.addEventListener("scroll", () => hintAtMore(el), { passive: true });
     model.on("change:names", draw);
     model.on("change:chosen", turn);
     draw();

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from flowviz.widgets.layout import classed
 class TabList(anywidget.AnyWidget):
     """The row of names; choosing one is the page's affair, so that two views may differ."""
 
-    _esm = esm.module(Path(__file__).parent / "tabs.js")
+    _esm = esm.widget(Path(__file__).parent / "tabs.js")
     names: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     beside: Any = traitlets.List(help="[name, slot] that only narrow pages have").tag(sync=True)
     chosen = traitlets.Unicode(help="the tab to turn to").tag(sync=True)
+    opened: Any = traitlets.List(
+        traitlets.Unicode(), help="the tabs that a page has shown since the start"
+    ).tag(sync=True)
 
 
 class Tabs(widgets.VBox):
@@ -45,7 +48,18 @@ class Tabs(widgets.VBox):
         super().__init__([self.list, *contents.values()])
         classed(self, "fv-tabs")
 
+    @property
+    def opened(self) -> list[str]:
+        """The names of the tabs that were seen so far."""
+        return list(self.list.opened)
+
+    def on_open(self, listener: Callable[[], object]) -> None:
+        """Call ``listener`` when a tab is opened that was not seen before."""
+        self.list.observe(lambda _: listener(), names=["opened"])
+
     def turn_to(self, name: str) -> None:
         """Show the tab of that name, in every view."""
+        if name not in self.list.opened:
+            self.list.opened = [*self.list.opened, name]
         self.list.chosen = ""
         self.list.chosen = name

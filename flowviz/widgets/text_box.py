@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 class TextBox(anywidget.AnyWidget):
     """Wraps where ipywidgets' own box cuts off; Enter, or leaving it, sets ``value``."""
 
-    _esm = esm.module(_HERE / "text_box.js")
+    _esm = esm.widget(_HERE / "text_box.js")
     value: Any = traitlets.Unicode().tag(sync=True)
     description = traitlets.Unicode().tag(sync=True)
     tooltip: Any = traitlets.Unicode().tag(sync=True)

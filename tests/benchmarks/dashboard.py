@@ -1,7 +1,7 @@
 """What a visitor of the dashboard waits for: the page, a slider's picture, a panel.
 
     python tests/benchmarks/dashboard.py            # prints a markdown table
-    python tests/benchmarks/dashboard.py --moves 200
+    python tests/benchmarks/dashboard.py --moves 200 --serve
 
 The ``flowviz`` command serves a headless Chromium without a GPU, both on this machine. Bytes are
 counted before compression. A slider's picture counts as there once the stage's pixels differ and
@@ -61,7 +61,34 @@ CanvasRenderingContext2D.prototype.putImageData = function (image, ...where) {
   port1.onmessage = () => painted.push(performance.now());
   port2.postMessage(0);
 };
+globalThis.playing = null;
+const fill = CanvasRenderingContext2D.prototype.fillRect;
+CanvasRenderingContext2D.prototype.fillRect = function (...where) {
+  fill.apply(this, where);
+  if (playing === null && this.canvas.closest("#fv-flight")) {
+    playing = 0;
+    requestAnimationFrame(() => { playing = performance.now(); });
+  }
+};
 """.replace("STAGE", STAGE)
+
+SWITCH = """(title) => new Promise((done) => {
+  const pressed = performance.now();
+  const seconds = () => (performance.now() - pressed) / 1e3;
+  [...document.querySelectorAll(".fv-item")].find((one) => one.textContent === title).click();
+  const is = (panel) => panel?.querySelector(".fv-title")?.textContent === title;
+  let shown = 0;
+  const look = () => {
+    const frame = document.querySelector(".fv-frame");
+    const panel = document.querySelector("PANEL");
+    if (is(frame ?? panel)) shown ||= seconds();
+    if (!frame && is(panel) && panel.querySelector(".fv-stage-pixels")) done([shown, seconds()]);
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})
+""".replace("PANEL", PANEL)
+"""Chooses a panel in the menu: seconds until it or its frame is shown, and until it is drawn."""
 
 BUILD = """
 import time, torch, ipywidgets
@@ -116,6 +143,41 @@ def load(browser: Browser, server: Server) -> tuple[float, int, int]:
     seconds = page.evaluate("painted[0]") / 1e3
     page.close()
     return seconds, sum(map(len, traffic.received)), traffic.plotly
+
+
+def visits(browser: Browser, server: Server, count: int = 7) -> tuple[float, float]:
+    """Of further visits, at the median: seconds until the page plays its flow, and to its panel's
+    first picture. Each browser is new to the page."""
+    seen = []
+    for _ in range(count):
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.add_init_script(WATCH)
+        visit(page, server.address())
+        page.wait_for_function("painted.length > 0")
+        seen.append(page.evaluate("[playing / 1e3, painted[0] / 1e3]"))
+        page.wait_for_timeout(1_000)
+        page.close()
+    playing, painted = zip(*seen, strict=True)
+    return statistics.median(playing), statistics.median(painted)
+
+
+def switches(browser: Browser, server: Server, count: int = 3) -> list[tuple[float, float]]:
+    """Of each panel's first switch in a page, at the median of the pages: seconds until it is
+    shown, and until it is drawn."""
+    titles = [panels.entry(name).title for name in panels.names() if name != panels.landing()]
+    seen: dict[str, list[tuple[float, float]]] = {title: [] for title in titles}
+    for _ in range(count):
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        visit(page, server.address())
+        page.wait_for_timeout(3_000)
+        for title in titles:
+            seen[title].append(page.evaluate(SWITCH, title))
+            page.wait_for_timeout(1_000)
+        page.close()
+    return [
+        tuple(statistics.median(values) for values in zip(*times, strict=True))
+        for times in seen.values()
+    ]
 
 
 def follow(browser: Browser, server: Server, moves: int) -> tuple[list[float], float]:
@@ -204,15 +266,15 @@ def building(name: str) -> tuple[float, float, float]:
 
 
 @contextmanager
-def served() -> Iterator[tuple[Browser, Server]]:
-    """A browser, and the dashboard for it."""
+def served(*command: str) -> Iterator[tuple[Browser, Server]]:
+    """A browser, and the dashboard for it: by ``flowviz``, or ``flowviz serve``."""
     from playwright.sync_api import sync_playwright
 
     executable = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
     if executable is None:
         sys.exit("no Chromium found")
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        server = Server(cwd=Path(folder))
+        server = Server(*command, cwd=Path(folder))
         browser = playwright.chromium.launch(
             executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
         )
@@ -226,9 +288,13 @@ def served() -> Iterator[tuple[Browser, Server]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=100)
-    moves = parser.parse_args().moves
-    with served() as (browser, server):
+    parser.add_argument("--serve", action="store_true", help="as `flowviz serve`: forked kernels")
+    options = parser.parse_args()
+    moves, command = options.moves, ["serve"] if options.serve else []
+    with served(*command) as (browser, server):
         seconds, size, plotly = load(browser, server)
+        plays, pictured = visits(browser, server)
+        shown, drawn = zip(*switches(browser, server), strict=True)
         times, rate = follow(browser, server, moves)
         messages, midst, sent = playing(browser, server)
         fits = {name: fitting(browser, server, *how) for name, how in FITS.items()}
@@ -236,6 +302,10 @@ def main() -> None:
         ("First visit: to the page over the websocket", "< 3 MB", f"{size / 1e6:.2f} MB"),
         ("First visit: loads of plotly.js", "≤ 1", f"{plotly}"),
         ("First visit: first picture", "≤ 2.0 s", f"{seconds:.1f} s"),
+        ("Further visits: the page plays its flow", "< 1.0 s", f"{plays:.2f} s"),
+        ("Further visits: the panel's first picture", "≤ 2.0 s", f"{pictured:.1f} s"),
+        ("First switch to a panel, the slowest one: shown", "≤ 0.3 s", f"{max(shown):.2f} s"),
+        ("First switch to a panel, the slowest one: drawn", "≤ 1.0 s", f"{max(drawn):.2f} s"),
         ("Slider to picture, median", "≤ 35 ms", f"{statistics.median(times):.0f} ms"),
         (
             "Slider to picture, 95 %",

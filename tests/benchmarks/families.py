@@ -14,6 +14,8 @@ from flowviz.flows import catalog
 README = Path(__file__).parents[2] / "README.md"
 RESULTS = Path(__file__).parent / "README.md"
 STEP = "training step"
+PAGE = "page"
+"""The section of what a page takes."""
 SHOWN = (
     "real_nvp",
     "rq_spline_coupling",
@@ -122,6 +124,16 @@ def speed(results: str) -> str:
     return "\n".join(lines)
 
 
+def page(results: str) -> str:
+    """What a flow takes in a page, and PyTorch on the same machine."""
+    _, *families = rows(section(results, PAGE))
+    lines = ["| | in the page | PyTorch |", "|---|--:|--:|"]
+    for title, points, theirs, steps, their_steps, *_ in families:
+        lines.append(f"| {title}, 2,000 points through all layers | {points} ms | {theirs} ms |")
+        lines.append(f"| {title}, {STEP}s on 256 samples | {steps}/s | {their_steps}/s |")
+    return "\n".join(lines)
+
+
 def _times(step: Step | None) -> str:
     return "–" if step is None else step.ratio
 
@@ -135,7 +147,8 @@ def _seconds(cell: str) -> float:
 def written(readme: str, results: str) -> str:
     """The README with the tables as they must be."""
     readme = replaced(readme, "families", families(results))
-    return replaced(readme, "speed", speed(results))
+    readme = replaced(readme, "speed", speed(results))
+    return replaced(readme, PAGE, page(results))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,7 @@ FLAGS = [
     "--no-sandbox",
     "--disable-quic",
     "--disable-background-networking",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
+    "--disable-gpu",
 ]
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 
@@ -46,17 +45,30 @@ def program(*names: str, advice: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:  # noqa: F821
+def chromium_program() -> str:
+    """Where Chromium is."""
+    advice = "`apt-get install chromium`, for example, to run the browser tests"
+    return program(*BROWSERS, advice=advice)
+
+
+@pytest.fixture(scope="session")
+def chromium(chromium_program: str) -> Iterator[Browser]:  # noqa: F821
     """One headless Chromium for the session."""
-    executable = program(
-        *BROWSERS, advice="`apt-get install chromium`, for example, to run the browser tests"
-    )
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_program, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def proxy_program() -> str:
+    """Where configurable-http-proxy is, JupyterHub's proxy."""
+    return program(
+        "configurable-http-proxy",
+        advice="`npm install -g configurable-http-proxy` to run the tests behind a proxy",
+    )
 
 
 @pytest.fixture

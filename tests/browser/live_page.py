@@ -112,7 +112,7 @@ class LivePage:
         page.on("websocket", self._listen)
         page.goto(server.address(), wait_until="commit")
         page.wait_for_selector(".fv-panel:not(.fv-away)", timeout=PATIENCE)
-        self._kernel = _Kernel(_connection(self._kernel_id()))
+        self._kernel = _Kernel(connection(self._kernel_id()))
         self._kernel.run(
             f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
             "from tests.browser.kernel_side import Frame; _frame = Frame()"
@@ -177,7 +177,7 @@ def watched(page: Page, problems: list[str]) -> Page:
             problems.append(f"console: {message.text}")
 
     page.on("console", hear)
-    page.on("pageerror", lambda e: problems.append(f"uncaught: {e}"))
+    page.on("pageerror", lambda e: problems.append(f"uncaught: {e}\n{e.stack or ''}"))
     page.on(
         "requestfailed",
         # A request that the page itself cancelled by closing is no failure.
@@ -204,7 +204,8 @@ class _Kernel:
         self._context = zmq.Context()
         self._shell = self._context.socket(zmq.DEALER)
         self._shell.linger = 0
-        self._shell.connect(f"{info['transport']}://{info['ip']}:{info['shell_port']}")
+        between = "-" if info["transport"] == "ipc" else ":"
+        self._shell.connect(f"{info['transport']}://{info['ip']}{between}{info['shell_port']}")
 
     def run(self, code: str) -> None:
         content = {"code": code, "silent": True, "allow_stdin": False}
@@ -222,7 +223,7 @@ class _Kernel:
         self._context.destroy()
 
 
-def _connection(kernel_id: str) -> Path:
+def connection(kernel_id: str) -> Path:
     """The file that says how one speaks with the kernel, in the server's temporary folder."""
     for file in Path(tempfile.gettempdir()).glob(f"voila_*/kernel-{kernel_id}.json"):
         return file

@@ -47,6 +47,15 @@ def lab(folder: Path, cells: Sequence[str]) -> Iterator[str]:
         yield f"http://localhost:{port}/lab/tree/{notebook.name}?token={TOKEN}"
 
 
+def answers(address: str) -> bool:
+    """Whether a page is there, and not an error's."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 def only(page: Page, address: str) -> None:
     """Answer what leaves ``address`` (fonts and icons of Voila's own template) with nothing."""
     home = address.split("/", 3)[2]
@@ -95,7 +104,7 @@ def _running(command: Sequence[str], folder: Path, probe: str) -> Iterator[None]
         )
         try:
             end = time.monotonic() + 60
-            while not _answers(probe):
+            while not answers(probe):
                 if server.poll() is not None or time.monotonic() > end:
                     raise RuntimeError(f"the server did not start:\n{log.read_text()}")
                 time.sleep(0.1)
@@ -106,11 +115,3 @@ def _running(command: Sequence[str], folder: Path, probe: str) -> Iterator[None]
                 server.wait(15)
             except subprocess.TimeoutExpired:
                 server.kill()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

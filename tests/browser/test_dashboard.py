@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from urllib.parse import parse_qs, urlsplit
 
-import psutil
 import pytest
 from playwright.sync_api import expect
 
@@ -15,7 +12,7 @@ from flowviz import panels
 from flowviz.widgets.charts import bundle
 
 NAMES = panels.names()
-FIRST = panels.entry(NAMES[0])
+FIRST = panels.entry(panels.landing())
 READY = ".fv-panel:not(.fv-away)"
 PATIENCE = 60_000
 
@@ -125,7 +122,7 @@ def test_widgets_that_came_late_are_drawn_all_the_same(visit):
 
 
 def test_the_menu_switches_by_mouse_and_keyboard_and_back_returns(dashboard):
-    page = dashboard("panel=" + NAMES[0])
+    page = dashboard("panel=" + FIRST.name)
     name = NAMES[-1]
     page.evaluate("document.activeElement?.blur()")
     page.keyboard.press("Tab")
@@ -144,7 +141,7 @@ def test_the_menu_switches_by_mouse_and_keyboard_and_back_returns(dashboard):
         "title => document.querySelector('.fv-panel:not(.fv-away) .fv-title')?.innerText === title",
         arg=FIRST.title,
     )
-    assert query_of(page)["panel"] == NAMES[0]
+    assert query_of(page)["panel"] == FIRST.name
     page.evaluate("history.forward()")
     page.wait_for_function(f"location.search.includes('panel={name}')")
     page.set_viewport_size({"width": 400, "height": 800})
@@ -156,15 +153,82 @@ def test_the_menu_switches_by_mouse_and_keyboard_and_back_returns(dashboard):
     assert not page.locator(".fv-rail").is_visible()
     menu.click()
     page.get_by_role("link", name=FIRST.title, exact=True).click()
-    page.wait_for_function(f"location.search.includes('panel={NAMES[0]}')", timeout=PATIENCE)
+    page.wait_for_function(f"location.search.includes('panel={FIRST.name}')", timeout=PATIENCE)
     assert not page.locator(".fv-rail").is_visible()
     assert overflow(page) <= 0
 
 
+CHOOSE = """(title) => {
+  [...document.querySelectorAll(".fv-item")].find((one) => one.textContent === title).click();
+  return document.querySelector(".fv-rail [aria-current]").textContent;
+}"""
+FRAMED = """() => [...document.querySelectorAll(".fv-frame :is(.fv-title, .fv-told)")].map(
+  (one) => one.textContent)"""
+PLACES = """(panel) => {
+  const parts = [".fv-title", ".fv-told", ".fv-slot-picture > .fv-card", ".fv-run-bar"];
+  return parts.flatMap((part) => [...document.querySelectorAll(`${panel} ${part}`)].map((one) => {
+    const { x, y, width, height } = one.getBoundingClientRect();
+    return part === ".fv-told" ? [x, y] : [x, y, width, height];
+  }));
+}"""
+
+
+@pytest.mark.parametrize("name", ["ratio_travels", "limits"])
+def test_a_chosen_panel_has_its_frame_at_once_and_comes_into_it(dashboard, name):
+    entry = panels.entry(name)
+    page = dashboard(f"panel={FIRST.name}", width=1280, height=600)
+    # In one turn of the page, in which no kernel can answer.
+    both = f"(title) => [({CHOOSE})(title), ({PLACES})('.fv-frame'), ({FRAMED})()]"
+    current, places, told = page.evaluate(both, entry.title)
+    assert current == entry.title and told == [entry.title, entry.summary]
+    assert len(places) == 3 + entry.pictures
+    page.wait_for_selector(".fv-frame", state="detached", timeout=PATIENCE)
+    assert title(page) == entry.title
+    for was, now in zip(places, page.evaluate(PLACES, READY), strict=True):
+        assert now == pytest.approx(was, abs=1), "nothing jumps"
+    first = f"(title) => [({CHOOSE})(title), document.querySelector('.fv-frame')]"
+    assert page.evaluate(first, FIRST.title) == [FIRST.title, None], "what was open comes by itself"
+    page.wait_for_function(f"location.search.includes('panel={FIRST.name}')", timeout=PATIENCE)
+    assert title(page) == FIRST.title
+
+
+LYING_UNDER = """() => {
+  const main = document.querySelector(".fv-main");
+  return [main.ariaBusy, [...main.children].every((one) => one.inert)];
+}"""
+
+
+def test_while_the_kernel_is_held_what_is_pressed_is_framed_and_the_last_one_comes(
+    visit, start_flowviz
+):
+    server = start_flowviz()
+    page = visit(f"panel={FIRST.name}", server=server)
+    page.wait_for_selector(f"{READY} .fv-stage-pixels", timeout=PATIENCE)
+    first, last = (panels.entry(name) for name in ("limits", "divergences"))
+    (kernel,) = server.kernels()
+    kernel.suspend()
+    try:
+        for entry in (first, last):
+            item = page.get_by_role("link", name=entry.title, exact=True)
+            item.press("Enter")
+            assert page.evaluate(FRAMED) == [entry.title, entry.summary]
+            assert page.get_by_role("status").filter(has_text=entry.title).count() == 1
+            assert page.evaluate(LYING_UNDER) == ["true", True], "keys pass over what it covers"
+            expect(item).to_be_focused()
+            page.wait_for_timeout(500)
+        assert page.evaluate(FRAMED) == [last.title, last.summary], "it stands while nothing comes"
+    finally:
+        kernel.resume()
+    page.wait_for_selector(".fv-frame", state="detached", timeout=PATIENCE)
+    assert title(page) == last.title and query_of(page)["panel"] == last.name
+    assert page.evaluate(LYING_UNDER) == ["false", False]
+    assert page.get_by_role("status").filter(has_text=last.title).count() == 0
+
+
 def test_the_address_holds_the_state_and_restores_it(dashboard):
     (_, first), *_, (label, values) = FIRST.load().presets
-    expected = {"panel": NAMES[0], **query_dict(FIRST.load().State(**values).to_query(first))}
-    page = dashboard(f"panel={NAMES[0]}")
+    expected = {"panel": FIRST.name, **query_dict(FIRST.load().State(**values).to_query(first))}
+    page = dashboard(f"panel={FIRST.name}")
     page.locator(f"{READY} .fv-chip", has_text=label).click()
     page.wait_for_url(lambda url: query_dict(urlsplit(url).query) == expected, timeout=PATIENCE)
     again = dashboard(urlsplit(page.url).query)
@@ -177,7 +241,7 @@ def test_the_address_holds_the_state_and_restores_it(dashboard):
     "query, said",
     [
         ("panel=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E", "There is no panel"),
-        (f"panel={NAMES[0]}&layers=%3Cscript%3Ealert(1)%3C%2Fscript%3E", "usable"),
+        (f"panel={FIRST.name}&layers=%3Cscript%3Ealert(1)%3C%2Fscript%3E", "usable"),
         ("theme=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E&template=x", "usable"),
     ],
 )
@@ -208,17 +272,11 @@ def test_colours_and_ticked_goals_are_remembered(visit, voila_server):
     done.wait_for(state="hidden")
 
 
-def _kernel(server) -> psutil.Process:
-    """That of the server's only page: the next page's is being made ready already."""
-    processes = psutil.Process(server.process.pid).children(recursive=True)
-    return min(processes, key=psutil.Process.create_time)
-
-
 def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_back(
     visit, start_flowviz
 ):
     server = start_flowviz()
-    page = visit(f"panel={NAMES[0]}", server=server)
+    page = visit(f"panel={FIRST.name}", server=server)
     chip = page.locator(f"{READY} .fv-chip").last
     label, landed = chip.inner_text(), page.url
     chip.click()
@@ -227,7 +285,8 @@ def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_ba
     page.wait_for_function("(landed) => location.href !== landed", arg=landed, timeout=PATIENCE)
     page.wait_for_timeout(500)
     before = urlsplit(page.url).query
-    os.kill(_kernel(server).pid, signal.SIGKILL)
+    (kernel,) = server.kernels()
+    kernel.kill()
     notice = page.locator("#fv-notice")
     notice.wait_for(timeout=20_000)
     assert "what it held is gone" in notice.inner_text()
@@ -252,7 +311,7 @@ def test_a_theme_given_to_the_command_wins_and_leaving_the_page_ends_its_kernel(
     server = start_flowviz("--theme", "dark")
     page = visit(server=server, color_scheme="light")
     assert page.locator("html").get_attribute("data-fv-theme") == "dark"
-    kernel = _kernel(server)
+    (kernel,) = server.kernels()
     page.goto(server.address("/lessons"))
     assert page.title() == "Lessons · flowviz"
     kernel.wait(timeout=10)

@@ -71,6 +71,17 @@ def test_plotly_comes_by_url_there_too(origin):
     assert fetch(f"{origin}/{bundle.path()}").body == bundle.module()
 
 
+def test_our_headers_are_on_our_pages_alone_and_jupyterlab_does_not_ask_for_news(origin):
+    def policy(reply):
+        return reply.headers["Content-Security-Policy"]
+
+    ours = fetch(f"{origin}/flowviz/lessons?token=letmein")
+    assert "script-src 'self'" in policy(ours) and "frame-ancestors 'self'" in policy(ours)
+    lab = fetch(f"{origin}/lab?token=letmein")
+    assert "script-src" not in policy(lab)
+    assert '"news": {"disabled": true}' in lab.text
+
+
 def test_lessons_are_pages_too_and_set_their_formulas_without_the_net(origin):
     assert 'href="/flowviz/render/03' in fetch(f"{origin}/flowviz/lessons?token=letmein").text
     lesson = fetch(f"{origin}/flowviz/render/index.ipynb?token=letmein")

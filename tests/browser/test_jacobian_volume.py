@@ -20,6 +20,7 @@ from tests.browser.shown import (
 # Hues from and to, and the least saturation: both scales begin at a grey.
 PURPLE, GREEN = (270, 312, 0.12), (125, 165, 0.12)
 SMALL = "panel=jacobian_volume&hidden=16,16&cells=12"
+CURSOR = f"{STAGE} .fv-stage-handle[aria-label^=cursor]"
 
 
 def test_cells_that_shrink_are_purple_and_cells_that_grow_are_green(dashboard):
@@ -50,9 +51,8 @@ def test_a_point_that_is_dragged_past_its_bound_goes_back_and_the_panel_says_why
         "panel.stage.window = (-20.0, 20.0, -20.0, 20.0)\n"
         "panel"
     )
-    handle = f"{STAGE} .fv-stage-handle"
     picture = page.locator(f"{STAGE} .fv-stage-pixels").bounding_box()
-    drag(page, handle, -0.4 * picture["width"], 0)
+    drag(page, CURSOR, -0.4 * picture["width"], 0)
     message = page.locator(f"{PANEL} .fv-message")
     expect(message).to_contain_text("point", timeout=PATIENCE)
     expect(message).to_contain_text("10")
@@ -62,7 +62,7 @@ def test_a_point_that_is_dragged_past_its_bound_goes_back_and_the_panel_says_why
           const { left, width } = document.querySelector(selector).getBoundingClientRect();
           return left + width / 2 >= least - 1;
         }""",
-        arg=[handle, picture["x"] + picture["width"] / 4],
+        arg=[CURSOR, picture["x"] + picture["width"] / 4],
         timeout=15_000,
     )
 
@@ -73,7 +73,7 @@ def test_the_cursor_is_dragged_and_every_cell_checked(dashboard):
     assert "Layer 2: J is the identity plus rank one" in page.locator(PANEL).text_content()
     note = page.locator(f"{PANEL} .fv-readout", has_text="Formula").first
     before = note.inner_text()
-    drag(page, f"{STAGE} .fv-stage-handle", -60, 40)
+    drag(page, CURSOR, -60, 40)
     expect(note).not_to_have_text(before, timeout=PATIENCE, use_inner_text=True)
     page.wait_for_url("**point=**")
     page.get_by_role("tab", name="Checks").click()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import time
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.shown import (
@@ -65,6 +67,43 @@ def test_it_lands_on_forward_on_every_mode_and_reverse_on_some(dashboard, screen
     page.screenshot(path=screenshots / "kl-landed.png")
 
 
+@pytest.mark.parametrize("where", ["kernel", "page"])
+def test_a_mode_is_dragged_while_it_trains_and_both_pictures_follow(where, dashboard, screenshots):
+    # A flow that takes longer for its 20,000 steps than anybody for a drag.
+    flow = "target=correlated_gaussian&flow=real_nvp&hidden=32,32&layers=4"
+    page = dashboard(f"panel=kl_comparison&{flow}&steps=20000&batch=256&compute={where}")
+    page.locator(f"{DEPTH} input").press("End")
+    at_rest = page.get_by_role("button", name="mode 1 at 0, 0; arrow keys move it")
+    expect(at_rest).to_have_count(2)
+    page.locator(f"{PANEL} .fv-run-train").click()
+    page.locator(f"{PANEL} .fv-running").wait_for(timeout=PATIENCE)
+    box = at_rest.first.bounding_box()
+    unit = page.locator(f"{STAGE} .fv-stage-pixels").first.bounding_box()["height"] / 8
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 0.9 * unit, y + 0.9 * unit, steps=4)
+    page.mouse.up()
+    moved = page.get_by_role("button", name=re.compile(r"^mode 1 at 0\.[89]\d?, −0\.[89]"))
+    expect(moved).to_have_count(2, timeout=PATIENCE)
+    running = page.locator(f"{PANEL} .fv-running")
+    expect(running).to_be_visible(timeout=PATIENCE)
+    there = 0.9 * 9 / 8, -0.9 * 9 / 8  # near() takes a window of 9 by 9
+    for which, colour in ((0, FORWARD), (1, REVERSE)):
+        deadline = time.monotonic() + PATIENCE / 1000
+        while near(page, which, there, colour) < 0.7:
+            assert time.monotonic() < deadline, "the picture does not follow"
+            beat(page, 300)
+    page.locator(f"{PANEL} .fv-run-train").click()
+    running.wait_for(state="detached", timeout=PATIENCE)
+    page.screenshot(path=screenshots / f"kl-mode-dragged-{where}.png")
+    moved.first.press("ArrowLeft")
+    page.wait_for_url("**modes=0.8**", timeout=PATIENCE)
+    page.get_by_role("button", name="Modes back").click()
+    expect(at_rest).to_have_count(2, timeout=PATIENCE)
+    page.wait_for_function("() => !location.search.includes('modes=')", timeout=PATIENCE)
+
+
 def test_both_pictures_play_and_look_back_on_one_clock_without_the_kernel(dashboard):
     page = dashboard(f"{SMALL}&layers=3&spread=2&position=0")
     page.locator(f"{DEPTH} input").press("Home")
@@ -81,6 +120,34 @@ def test_both_pictures_play_and_look_back_on_one_clock_without_the_kernel(dashbo
     page.locator(f"{PANEL} .fv-slot-tabs .fv-stage-tile").nth(2).click()
     beat(page, 300)
     assert position(page) == 2
+
+
+# What of the open tab cannot be seen: cut by its slot, or under its slot's edge.
+HALF_SEEN = """([panel, things]) => {
+  const slot = document.querySelector(`${panel} .fv-slot-tabs`);
+  const { left, top, right, bottom } = slot.getBoundingClientRect();
+  const found = [...slot.querySelectorAll(things)].filter((one) => one.checkVisibility());
+  const cut = found.filter((one) => {
+    const box = one.getBoundingClientRect();
+    const at = document.elementFromPoint((box.left + box.right) / 2, box.bottom - 3);
+    return box.left < left || box.top < top || box.right > right || box.bottom > bottom
+      || box.width < 30 || box.height < 20 || !(one.contains(at) || at?.contains(one));
+  });
+  return [found.length, cut.map((one) => one.innerText)];
+}"""
+
+
+@pytest.mark.parametrize("height", [600, 720])
+def test_layers_and_the_constant_are_whole_in_a_low_window(height, dashboard):
+    page = dashboard(f"{SMALL}&layers=4", width=1280, height=height)
+    for tab, things, count in (
+        ("Layers", ".fv-toggle button, .fv-stage-tile, .fv-stage-thumb, .fv-stage-legend", 13),
+        ("Constant", ".fv-slider, .fv-readout", 4),
+    ):
+        page.get_by_role("tab", name=tab).click()
+        page.locator(f"{PANEL} .fv-slot-tabs").locator(things).last.wait_for()
+        beat(page, 300)
+        assert page.evaluate(HALF_SEEN, [PANEL, things]) == [count, []], tab
 
 
 def test_the_constant_moves_the_loss_alone(dashboard):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import nbformat
+from playwright.sync_api import TimeoutError, expect
 
 from flowviz import panels
 from flowviz.serving import paths
@@ -23,7 +25,9 @@ def run_first_cell(page) -> None:
     """Press Ctrl+Enter in it until it counts as run: a notebook still settling drops keys."""
     cell = page.locator(".jp-Notebook .jp-CodeCell").first
     prompt = cell.locator(".jp-InputPrompt")
+    dialog = page.locator(".jp-Dialog")
     for _ in range(30):
+        assert dialog.count() == 0, dialog.all_inner_texts()
         cell.click()
         page.keyboard.press("Control+Enter")
         page.wait_for_timeout(1000)
@@ -59,7 +63,7 @@ def test_the_dashboard_runs_in_a_notebook(lab_server, open_page, screenshots):
     run_first_cell(page)
     page.wait_for_selector(READY, timeout=60_000)
     address = page.url
-    first, *_, last = panels.names()
+    first, last = panels.landing(), panels.names()[-1]
     assert page.locator(f"{READY} .fv-title").inner_text() == panels.entry(first).title
     page.get_by_role("button", name=panels.entry(last).title, exact=True).click()
     page.wait_for_function(
@@ -137,9 +141,12 @@ class Notebook:
     def cell(self, index: int):
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").nth(index)
 
+    def _prompt(self, index: int):
+        return self.cell(index).locator(".jp-InputPrompt")
+
     def run(self, index: int) -> str:
         """Run a cell, and return what it prints."""
-        prompt = self.cell(index).locator(".jp-InputPrompt")
+        prompt = self._prompt(index)
         before = prompt.inner_text()
         self.cell(index).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
@@ -150,10 +157,22 @@ class Notebook:
         )
         return self.cell(index).locator(".jp-OutputArea").inner_text()
 
+    def run_all(self) -> None:
+        """Choose "Run All Cells" until it counts: a notebook still settling drops it."""
+        for _ in range(10):
+            self.menu("Run", "Run All Cells")
+            with suppress(AssertionError):
+                return expect(self._prompt(0)).to_have_text(re.compile(r"[*\d]"), timeout=6_000)
+        raise AssertionError(f"no cell ran: the first prompt is {self._prompt(0).inner_text()!r}")
+
     def panel(self, index: int):
         """The panel that a cell shows, drawn."""
         panel = self.cell(index).locator(".fv-panel")
-        panel.locator(".fv-stage-pixels").first.wait_for(timeout=PATIENCE)
+        try:
+            panel.locator(".fv-stage-pixels").first.wait_for(timeout=PATIENCE)
+        except TimeoutError as error:
+            shown = self.cell(index).inner_text()
+            raise AssertionError(f"no picture in cell {index}, which shows {shown!r}") from error
         return panel
 
     def saved(self) -> list[list[str]]:
@@ -167,7 +186,7 @@ class Notebook:
 def test_the_life_of_a_panel_in_its_cell(lab_server, open_page, screenshots):
     page = open_page(width=1280, height=TALL)
     notebook = Notebook(lab_server, page)
-    notebook.menu("Run", "Run All Cells")
+    notebook.run_all()
     first, second = notebook.panel(0), notebook.panel(1)
     count = notebook.run(2)
     assert re.search(r"widgets: \d{2,}, training: False", count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.browser.test_accessible import AXE, LOOK
 
-LESSON = "03_forward_and_reverse_kl.ipynb"
+LESSON = "04_forward_and_reverse_kl.ipynb"
 PATIENCE = 120_000
 TALL = 9_000  # JupyterLab draws only the cells that are in sight
 
@@ -67,7 +68,7 @@ def sees_after_training(page) -> None:
     panel = page.locator(".fv-panel").first
     panel.locator(".fv-run-train").click()
     is_answered(page)
-    assert panel.locator(".fv-run-bar:not(.fv-running)").count() == 1
+    panel.locator(".fv-run-bar:not(.fv-running)").wait_for(timeout=5_000)
 
 
 def is_answered(page) -> None:
@@ -86,6 +87,25 @@ def a_wrong_prediction_is_told_why(page) -> None:
     assert marked.count() == 1 and "log 2 and infinite" in marked.inner_text()
     assert "your answer" in card.locator(".fv-predict-wrong").inner_text()
     assert "0.69 for k = 4" in card.get_by_role("status").inner_text()
+
+
+def a_number_is_predicted(page) -> None:
+    """What is no number is refused; a wrong one is told its mistake."""
+    card = page.locator(".fv-predict", has_text="two well separated modes")
+    field = card.get_by_role("textbox")
+    assert card.get_by_role("button", name="Commit").is_disabled()
+    for text in ("log 2", "0,693"):
+        field.fill(text)
+        page.keyboard.press("Enter")
+        if text == "log 2":
+            card.get_by_text("“log 2” is no number").wait_for(timeout=5_000)
+    card.get_by_text("You said 0.693 nats; it is 1.39 nats.").wait_for(timeout=PATIENCE)
+    assert "if both modes weighed the same" in card.get_by_role("status").inner_text()
+    assert field.is_disabled()
+
+
+def is_answered_so_far(page, words: str) -> None:
+    page.locator(".fv-answered", has_text=f"{words} answered").wait_for(timeout=PATIENCE)
 
 
 def solutions_unfold(page) -> None:
@@ -114,7 +134,7 @@ def formulas_are_set(page) -> None:
 def test_a_lesson_in_voila(voila_server, open_page, screenshots):
     page = open_page(bypass_csp=True)
     page.goto(voila_server.address("/voila/render/index.ipynb"), wait_until="commit")
-    page.get_by_role("link", name="Forward and reverse KL").click(timeout=PATIENCE)
+    page.get_by_role("link", name="4 · Forward and reverse KL").click(timeout=PATIENCE)
     page.wait_for_selector(".fv-predict >> visible=true", timeout=PATIENCE)
     assert LESSON in page.url
     panels_are_drawn(page, 3)
@@ -123,9 +143,12 @@ def test_a_lesson_in_voila(voila_server, open_page, screenshots):
     for theme, width in (("light", 400), ("dark", 1280), ("light", 1280)):
         fits_its_page(page, theme, width, screenshots)
         assert page.evaluate(LOOK) == []
+    is_answered_so_far(page, "0 of 7")
     predicts_by_keyboard(page)
     sees_after_training(page)
     a_wrong_prediction_is_told_why(page)
+    a_number_is_predicted(page)
+    is_answered_so_far(page, "3 of 7")
     solutions_unfold(page)
     assert page.title() == "Forward and reverse KL · flowviz"
     assert page.get_by_text("Not answered yet").count() == 3
@@ -137,6 +160,10 @@ def test_a_lesson_in_voila(voila_server, open_page, screenshots):
     page.reload(wait_until="commit")
     page.wait_for_selector(".fv-predict >> visible=true", timeout=PATIENCE)
     is_answered(page)
+    is_answered_so_far(page, "3 of 7")
+    number = page.locator(".fv-predict", has_text="two well separated modes")
+    assert number.get_by_role("textbox").input_value() == "0,693"
+    number.get_by_text("You said 0.693 nats").wait_for(timeout=PATIENCE)
     fields = page.locator(".fv-fields")
     fields.get_by_text("three decimals").wait_for(timeout=PATIENCE)
     assert fields.get_by_label("mean").input_value() == "-1"
@@ -145,6 +172,9 @@ def test_a_lesson_in_voila(voila_server, open_page, screenshots):
     card.get_by_role("button", name="Commit").wait_for(timeout=PATIENCE)
     assert card.get_by_role("radio", checked=True).count() == 0
     assert card.locator(".fv-predict-answer").inner_text() == ""
+    is_answered_so_far(page, "2 of 7")
+    page.get_by_role("link", name="Lessons", exact=True).click()
+    page.get_by_role("link", name="2 of 7 answered · 60 min Forward and reverse KL").wait_for()
 
 
 def answers_in_fields(page) -> None:
@@ -154,6 +184,55 @@ def answers_in_fields(page) -> None:
     fields.get_by_label("standard deviation").fill("1.80")
     page.keyboard.press("Enter")
     fields.get_by_text("three decimals").wait_for(timeout=PATIENCE)
+
+
+def test_a_drawing_and_a_choice_in_voila(voila_server, open_page, screenshots):
+    """Sprayed and committed, the drawing is scored; that and the choice come back on reload."""
+    page = open_page(width=400, bypass_csp=True)
+    page.goto(voila_server.address("/voila/render/02_layers_add.ipynb"), wait_until="commit")
+    card = page.locator(".fv-predict", has_text="Spray them")
+    card.locator(".fv-stage-pixels").wait_for(timeout=PATIENCE)
+    panels_are_drawn(page, 2)
+    page.evaluate(AXE)
+    assert page.evaluate(LOOK) == []
+    assert card.get_by_role("button", name="Commit").is_disabled()
+    assert card.evaluate("el => el.clientHeight <= el.parentElement.clientHeight"), "what follows"
+    sprays(page, card, (2.0, 0.0))
+    card.get_by_role("button", name="Commit").click()
+    card.get_by_text("turned first, and shifted after that").wait_for(timeout=PATIENCE)
+    assert "Elsewhere: the total variation" in card.get_by_role("status").inner_text()
+    fields = page.locator(".fv-fields", has_text="invertible layers")
+    fields.get_by_text("all layers", exact=True).click()
+    fields.get_by_role("button", name="Check").click()
+    fields.get_by_text("Task 1 is a counterexample").wait_for(timeout=PATIENCE)
+    is_answered_so_far(page, "1 of 7")
+
+    page.reload(wait_until="commit")
+    card.get_by_text("turned first, and shifted after that").wait_for(timeout=PATIENCE)
+    fields.get_by_text("Task 1 is a counterexample").wait_for(timeout=PATIENCE)
+    card.screenshot(path=screenshots / "prediction-drawn.png")
+    card.get_by_role("button", name="Ask me again").click()
+    card.get_by_text("Draw points here").or_(card.locator(".fv-stage-tools")).first.wait_for()
+    sprays(page, card, (0.0, 2.0))
+    card.get_by_role("button", name="Commit").click()
+    card.get_by_text("Close: the total variation").wait_for(timeout=PATIENCE)
+
+
+def sprays(page, card, centre) -> None:
+    """A disc of radius 2 about a point of the picture, in one stroke, denser in the middle."""
+    picture = card.locator(".fv-stage-pixels")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    unit = box["width"] / 10  # the window goes from −5 to 5
+    x = box["x"] + unit * (5 + centre[0])
+    y = box["y"] + unit * (5 - centre[1])
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for turn in range(60):
+        radius = 2 * unit * turn / 60
+        page.mouse.move(x + radius * math.cos(2.4 * turn), y + radius * math.sin(2.4 * turn))
+    page.mouse.up()
+    card.locator("button:enabled", has_text="Commit").wait_for(timeout=PATIENCE)
 
 
 def fits_its_page(page, theme: str, width: int, screenshots) -> None:
@@ -224,6 +303,20 @@ def test_a_lesson_in_jupyterlab(notebook, screenshots):
     solutions_unfold(page)
     page.screenshot(path=screenshots / "lesson-lab.png")
     answers_a_task(page)
+    is_answered_so_far(page, "3 of 7")
+    stays_answered_in_another_kernel(page)
+
+
+def stays_answered_in_another_kernel(page) -> None:
+    """The kernel is started again and the first cells are run: what was answered still is."""
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name="Restart Kernel and Clear Outputs of All Cells…").click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    page.locator(".fv-predict").first.wait_for(state="detached", timeout=PATIENCE)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    is_answered(page)
+    is_answered_so_far(page, "3 of 7")
 
 
 def answers_a_task(page) -> None:

@@ -23,7 +23,8 @@ LEAST = {  # the side of a picture, where there is one, and where there are two
 }
 WIDE = [(1280, 600), (1280, 720), (1920, 1080)]
 
-# What cannot be seen, or lies under something else, or out of the window; and the pictures' sides.
+# What cannot be seen, or lies under something else, or out of the window, or is cut; and the
+# pictures' sides.
 LOOK = """([panel, pressed]) => {
   const root = document.querySelector(panel);
   const inside = (box) => box.left >= -0.5 && box.top >= -0.5
@@ -45,6 +46,17 @@ LOOK = """([panel, pressed]) => {
   for (const [name, selector] of Object.entries(pressed)) {
     const one = root.querySelector(selector);
     if (one && !one.closest('[hidden]')) look(name, one);
+  }
+  const tabs = root.querySelector('.fv-tab-list');
+  const more = tabs.scrollWidth - tabs.clientWidth - tabs.scrollLeft > 1;
+  if (more && !tabs.matches('.fv-more-right')) missing.push('tabs: cut without a sign');
+  const short = ['.fv-title', '.fv-tile-name', '.fv-readout-body', '.fv-three',
+    '.fv-slot-picture .fv-card-subtitle'];
+  for (const one of root.querySelectorAll(short)) {
+    const around = one.parentElement.getBoundingClientRect();
+    const shown = one.checkVisibility() && one.getBoundingClientRect().top < around.bottom;
+    const cut = shown && one.scrollWidth > one.clientWidth;
+    if (cut) missing.push(`${one.innerText}: cut`);
   }
   const page = document.documentElement;
   if (page.scrollHeight > innerHeight + 1 || page.scrollWidth > innerWidth) {
@@ -68,6 +80,13 @@ SCROLLED = """panel => {
   if (presets.scrollWidth > presets.clientWidth) found.push('the presets');
   return found;
 }"""
+
+
+# Numbers under the pictures that go on where nobody sees them.
+CUT = """panel => [...document.querySelectorAll(`${panel} .fv-slot-picture .fv-readout-value`)]
+  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right
+    > one.closest('.fv-readout').getBoundingClientRect().right + 1)
+  .map((one) => one.innerText)"""
 
 
 def check(page, size: tuple[int, int], when: str, least: tuple[int, int] | None = None) -> None:
@@ -103,6 +122,9 @@ def test_in_every_preset_before_and_after_training(name, dashboard, screenshots)
         page.locator(f"{PANEL} .fv-run-bar:not(.fv-running)").wait_for(timeout=PATIENCE)
         for size in LEAST:
             check(page, size, "after training")
+    page.set_viewport_size({"width": 354, "height": 640})  # a lesson's panel on a phone
+    beat(page, 150)
+    assert page.evaluate(CUT, PANEL) == []
     for theme, sizes in (("light", list(LEAST)), ("dark", [(1280, 600)])):
         page.evaluate("theme => { document.documentElement.dataset.fvTheme = theme; }", theme)
         for width, height in sizes:
@@ -138,3 +160,37 @@ def test_presented_the_picture_is_as_high_as_the_window_allows(name, dashboard, 
     page.keyboard.press("Escape")
     page.locator(".fv-presenting").wait_for(state="detached")
     assert page.locator(".fv-rail").is_visible()
+
+
+# Whether every preset can be reached, and a row that goes on says so: faded on that side.
+PRESETS = """panel => {
+  const root = document.querySelector(panel);
+  const [row, menu] = ['.fv-presets', '.fv-preset-choice'].map((one) => root.querySelector(one));
+  if (menu.checkVisibility()) return { reached: menu.options.length - 1, cues: [] };
+  const cues = [];
+  const cue = () => cues.push(getComputedStyle(row).maskImage !== 'none'
+    ? [row.matches('.fv-more-left'), row.matches('.fv-more-right')] : [false, false]);
+  const seen = (chip) => {
+    const [box, around] = [chip, row].map((one) => one.getBoundingClientRect());
+    return box.left >= around.left - 1 && box.right <= around.right + 1;
+  };
+  const chips = [...row.children];
+  const first = chips.filter(seen);
+  cue();
+  row.scrollLeft = row.scrollWidth;
+  return new Promise((done) => row.addEventListener("scroll", () => requestAnimationFrame(() => {
+    cue();
+    const last = chips.filter(seen);
+    done({ reached: new Set([...first, ...last]).size, cues });
+  }), { once: true }));
+}"""
+
+
+@pytest.mark.parametrize(("width", "cues"), [(390, []), (1000, [[False, True], [True, False]])])
+def test_presets_that_have_no_room_are_a_menu_or_a_row_that_fades_where_it_goes_on(
+    width, cues, dashboard
+):
+    page = dashboard("panel=jacobian_volume", width=width, height=720)
+    page.locator(f'{PANEL} [aria-pressed="true"]').first.wait_for(state="attached")
+    beat(page, 150)
+    assert page.evaluate(PRESETS, PANEL) == {"reached": 6, "cues": cues}

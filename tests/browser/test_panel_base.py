@@ -38,6 +38,15 @@ def test_sliders_by_keyboard_by_mouse_and_by_typing(show):
     value.fill("many")
     value.press("Tab")
     assert value.input_value() == "7"
+    said = page.locator(".fv-slider-said:visible")
+    assert said.inner_text() == "“many” is not a whole number from 1 to 12"
+    value.focus()
+    assert said.count() == 0
+    seed = page.get_by_label("Seed", exact=True)
+    seed.fill("-5")
+    seed.press("Enter")
+    assert seed.input_value() == "0"
+    assert said.inner_text() == "−5 is not a whole number from 0 to 1,000,000"
     rate = page.get_by_label("Learning rate", exact=True)
     assert page.get_by_label("Learning rate, as a number").input_value() == "0.003"
     rate.press("ArrowRight")
@@ -105,6 +114,24 @@ def test_jobs_report_and_stop_while_the_controls_stay_live(show):
     )
     page.get_by_role("button", name="Stop").click()
     note.get_by_text("stopped, step ").wait_for(timeout=3_000)
+
+
+def test_what_takes_long_to_draw_is_veiled_and_that_is_said(show):
+    held_up = (
+        "import time\ndef late(draw):\n    return lambda: (time.sleep(3), draw())\n"
+        "panel._drawings = {late(draw): drawn for draw, drawn in panel._drawings.items()}"
+    )
+    page = show(after=held_up)
+    now, picture = page.locator(".fv-now"), page.locator(".fv-slot-picture .fv-stage").first
+    page.get_by_label("Layers", exact=True).press("ArrowRight")
+    now.get_by_text("Drawing …").wait_for()
+    page.locator(".fv-body[aria-busy=true]").wait_for()
+    page.wait_for_function(
+        "() => getComputedStyle(document.querySelector('.fv-slot-picture .fv-stage')).opacity < 0.5"
+    )
+    now.get_by_text("There are 5 layers.").wait_for()
+    assert page.locator(".fv-body").get_attribute("aria-busy") == "false"
+    assert page.locator(".fv-drawing").count() == 0 and picture.is_visible()
 
 
 def test_a_bad_link_is_told_over_the_picture_and_moves_nothing(show):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import program
 from tests.conftest import Server, free_port
 from tests.serving.test_pages import fetch
 
@@ -23,20 +22,20 @@ class Proxy:
     """Hands what is asked below :data:`PREFIX` on to a server, with the prefix or without.
 
     Args:
-        executable: the proxy's.
+        program: the proxy's.
         port: the server's, on this machine.
         strips: whether the server is asked without the prefix.
         log: where the proxy writes to.
     """
 
-    def __init__(self, executable: str, port: int, strips: bool, log: Path) -> None:
+    def __init__(self, program: str, port: int, strips: bool, log: Path) -> None:
         self.port, self._api_port = free_port(), free_port()
         self._log = log
         ports = ["--port", str(self.port), "--api-port", str(self._api_port)]
         here = ["--ip", "127.0.0.1", "--api-ip", "127.0.0.1"]
         way = ["--no-include-prefix"] if strips else []
         self._process = subprocess.Popen(
-            [executable, *ports, *here, *way],
+            [program, *ports, *here, *way],
             stdout=log.open("w"),
             stderr=subprocess.STDOUT,
             env={**os.environ, "CONFIGPROXY_AUTH_TOKEN": "proxied"},
@@ -64,17 +63,9 @@ class Proxy:
         raise AssertionError(f"the proxy did not start:\n{self._log.read_text()}")
 
 
-@pytest.fixture(scope="session")
-def executable() -> str:
-    return program(
-        "configurable-http-proxy",
-        advice="`npm install -g configurable-http-proxy` to run the tests behind a proxy",
-    )
-
-
 @pytest.fixture(params=[False, True], ids=["kept", "stripped"])
-def proxy(request, executable, server, tmp_path):
-    proxy = Proxy(executable, server.port, request.param, tmp_path / "proxy.log")
+def proxy(request, proxy_program, server, tmp_path):
+    proxy = Proxy(proxy_program, server.port, request.param, tmp_path / "proxy.log")
     yield proxy
     proxy.close()
 
@@ -107,7 +98,7 @@ def test_the_dashboard_is_drawn_and_answers(server, proxy, open_page):
     page.get_by_role("heading", name="Lessons").wait_for()
     assert page.url.rstrip("/") == f"{home}lessons"
     assert page.get_by_role("link", name="Forward and reverse KL").get_attribute("href") == (
-        f"{PREFIX}/voila/render/03_forward_and_reverse_kl.ipynb"
+        f"{PREFIX}/voila/render/04_forward_and_reverse_kl.ipynb"
     )
     page.close()
 

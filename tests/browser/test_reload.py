@@ -25,3 +25,12 @@ def test_a_reload_while_training_comes_back_as_far(voila_server, open_page):
     page.locator(f"{PANEL} .fv-run-bar:not(.fv-running)").wait_for(timeout=PATIENCE)
     words = page.locator(f"{PANEL} .fv-run-training .fv-run-words")
     assert words.inner_text().replace("\u202f", ",").startswith(f"step {steps:,} of")
+
+    # A page that is being left gives its connection up, and does not ask for another one.
+    page.route("**/voila/api/shutdown/**", lambda route: route.abort("aborted"))
+    page.evaluate("dispatchEvent(new Event('beforeunload'))")
+    page.wait_for_timeout(200)
+    with page.expect_response("**/api/kernels/*") as asked:
+        page.evaluate("dispatchEvent(new Event('online'))")
+    assert asked.value.ok, "its kernel is still there"
+    page.wait_for_timeout(200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,8 @@ import pytest
 
 from flowviz.serving import site
 from tests.browser.test_accessible import AXE
+from tests.browser.test_page import OpenPage, states_of
+from tests.conftest import Server
 from tests.serving.test_site import small_lesson
 
 VIOLATIONS = """async () => (await axe.run(document, { iframes: false })).violations
@@ -56,6 +59,33 @@ def test_a_visitor_trains_a_panel_and_reads_a_lesson(address: str, open_page: An
     inner = next(one for one in page.frames if one.url.endswith("-panel-1.html"))
     inner.wait_for_function("flowviz.run?.get('step') >= 20", timeout=30_000)
     assert all(url.startswith((address, "data:")) for url in asked), asked
+
+
+def test_the_dashboards_server_has_them_too_under_a_policy_of_their_own(
+    voila_server: Server, open_page: OpenPage
+) -> None:
+    others = voila_server.kernels()
+    page = open_page(1280, 720)
+    page.goto(voila_server.address("/pages/trajectories.html"))
+    page.locator(".fv-run-train").wait_for(timeout=120_000)  # it comes by itself
+    kind = page.evaluate("flowviz.ready.then((live) => live.engine.kind)")
+    assert kind == "wasm", "the policy forbids it"
+    page.evaluate("flowviz.clock.act((p) => { p.pause(); p.seek(p.last); })")
+    before = states_of(page, "paths")
+    box = page.locator(".fv-stage-handle").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 60, box["y"] + 60, steps=4)
+    page.mouse.up()
+    moved = states_of(page, "paths") - before
+    assert (abs(moved).max(axis=1) > 0.1).all(), "the point is carried through every layer"
+    trained = page.evaluate("flowviz.run.get('step')")
+    page.locator(".fv-run-train").click()
+    deadline = time.monotonic() + 30  # what waits in the page itself would need eval
+    while page.evaluate("flowviz.run.get('step')") < trained + 20:
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+    assert set(voila_server.kernels()) <= set(others)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

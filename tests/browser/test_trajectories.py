@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.shown import (
     DEPTH,
@@ -84,7 +85,7 @@ def test_dragging_the_marked_point_changes_its_numbers(dashboard):
     identity = page.locator(f"{PANEL} .fv-note", has_text="log p(x) =")
     chart = page.locator(f"{PANEL} [aria-label*='marked point:']").first
     before, bars = identity.inner_text(), chart.get_attribute("aria-label")
-    drag(page, f"{STAGE} .fv-stage-handle", -30, 15)
+    drag(page, f"{STAGE} .fv-stage-handle >> nth=0", -30, 15)
     page.wait_for_function(
         "([selector, before]) => [...document.querySelectorAll(selector)].every("
         "note => note.innerText !== before)",
@@ -98,6 +99,11 @@ def test_dragging_the_marked_point_changes_its_numbers(dashboard):
     assert base - change == pytest.approx(result, abs=1e-9)
 
 
+HEAR = """element => {
+  const said = [];
+  new MutationObserver(() => said.push(element.textContent)).observe(element, { childList: true });
+  return said;
+}"""
 COUNT_FRAMES = """
 globalThis.frames = 0;
 const put = CanvasRenderingContext2D.prototype.putImageData;
@@ -119,16 +125,22 @@ def test_what_is_saved_has_its_name_and_lives_without_flowviz(dashboard, open_pa
     with page.expect_download() as download:
         choose(page, "Data (JSON)")
     assert download.value.suggested_filename == f"{name}.json"
+    said_so_far = page.locator(f"{PANEL} .fv-tools-said").evaluate_handle(HEAR)
     with page.expect_download() as download:
         choose(page, "Page of its own (HTML)")
     assert download.value.suggested_filename == f"{name}.html"
+    expect(page.locator(f"{PANEL} .fv-tools-said")).to_have_text(f"Saved as {name}.html")
+    assert "Preparing the page …" in said_so_far.json_value()
     download.value.save_as(tmp_path / "saved.html")
     choose(page, "Copy link")
     beat(page, 200)
     link = page.evaluate("navigator.clipboard.readText()")
     assert "?panel=trajectories&" in link and "target=two_moons" in link and "token" not in link
     choose(page, "Show code")
-    page.locator(f"{PANEL} .fv-code", has_text="import flowviz").wait_for()
+    code = page.locator(f"{PANEL} .fv-code", has_text="import flowviz")
+    code.wait_for()
+    # Its button takes no width from it; a scroll bar may.
+    assert code.evaluate("e => e.querySelector('pre').clientWidth > e.clientWidth - 20")
 
     alone = open_page(width=1280, height=720)
     alone.add_init_script(COUNT_FRAMES)
@@ -141,7 +153,7 @@ def test_what_is_saved_has_its_name_and_lives_without_flowviz(dashboard, open_pa
     depth.press("Home")
     beat(alone, 200)
     said = alone.locator(".fv-stage-said span")
-    assert said.is_hidden(), "that is another state"
+    assert "still the Gaussian of the base" in said.inner_text(), "that is another state"
     depth.press("End")
     beat(alone, 200)
     assert alone.locator(".fv-stage-lit").count() == 1
@@ -152,7 +164,8 @@ def test_what_is_saved_has_its_name_and_lives_without_flowviz(dashboard, open_pa
     alone.wait_for_function("flowviz.run.get('step') >= 850", timeout=PATIENCE)
     alone.locator(".fv-run-train").click()
     alone.wait_for_function("!flowviz.run.get('running')", timeout=PATIENCE)
-    assert said.is_hidden(), "that was of the flow as it was saved"
+    now = said.inner_text()
+    assert "the whole flow" in now and now != sentence, "that was of the flow as it was saved"
     tracks = alone.locator("input[type=range]:visible")
     assert tracks.count() == 2, "depth and training"
     picture = "document.querySelector('.fv-stage-pixels').toDataURL()"

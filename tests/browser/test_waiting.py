@@ -32,3 +32,16 @@ def test_what_takes_long_is_named(open_page):
     assert "is waiting for the widgets' scripts" in note.inner_text()
     page.evaluate("window.themeLoaded = true; voila_finish()")
     assert "is waiting for the connection to the kernel." in note.inner_text()
+
+
+def test_a_link_that_asks_for_much_can_be_opened_without_its_settings(open_page):
+    page = open_page()
+    page.clock.install()
+    page.route("http://flowviz.test/**", lambda route: route.fulfill(body=PAGE))
+    page.goto("http://flowviz.test/?panel=limits")
+    page.clock.run_for(21_000)
+    assert page.locator("#fv-loading-note").inner_text().endswith("Reloading may help.")
+    page.goto("http://flowviz.test/?panel=limits&cap=99&token=a%26b")
+    page.clock.run_for(21_000)
+    link = page.get_by_role("link", name="Open the panel without the link's settings")
+    assert link.get_attribute("href") == "?panel=limits&token=a%26b"

@@ -87,10 +87,14 @@ def test_importing_the_dashboard_does_not_load_torch():
 
 
 def test_the_menu_has_the_groups_that_have_panels():
-    assert Dashboard("").shell.groups == [
-        {"title": "Basics", "panels": [{"name": "basic", "title": "Basic"}]},
-        {"title": "Fitting", "panels": [{"name": "fitting", "title": "Fitting <b>"}]},
+    groups = Dashboard("").shell.groups
+    assert [(g["title"], [p["title"] for p in g["panels"]]) for g in groups] == [
+        ("Basics", ["Basic"]),
+        ("Fitting", ["Fitting <b>"]),
     ]
+    (told,) = groups[0]["panels"]
+    assert {"name", "title", "summary", "pictures", "rows"} == set(told)
+    assert (told["name"], told["summary"]) == ("basic", Basic.summary)
 
 
 def test_on_a_served_page_the_panel_is_built_before_the_page_asks(monkeypatch):
@@ -219,6 +223,7 @@ def test_a_panel_that_fails_says_so_and_can_be_tried_again(registry, monkeypatch
     dashboard = Dashboard("")
     told(dashboard, kind="ready")
     assert "could not be built: no &lt;data&gt;" in waiting(dashboard)
+    assert dashboard.shell.shown == "basic", "its frame makes way for these words"
     assert dashboard._retry.layout.display is None
     told(dashboard, kind="open", panel="fitting")
     assert shown(dashboard) == ["fitting"] and not waiting(dashboard)

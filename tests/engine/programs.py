@@ -104,12 +104,13 @@ def _read(answer: dict[str, Any], job: dict[str, Any]) -> Numbers:
     }
 
 
-def by_torch(flow: Flow, kind: str, z: Tensor, log_density: Any = None) -> Numbers:
-    """What the pass itself yields, in the flow's dtype."""
+def by_torch(flow: Flow, kind: str, **inputs: Tensor) -> Numbers:
+    """What the pass itself yields of its inputs, in the flow's dtype."""
     flow = passes._prepared(flow, training=kind in passes.TRAINING)
-    run = passes.PASSES[kind] if log_density is None else passes._reverse_descent(log_density)
+    given = {name: tensor.to(flow.like) for name, tensor in inputs.items()}
     learned = {n: table[leaf] for n, ((table, leaf), *_) in passes._places(flow).items()}
-    outputs = run(flow, {"z": z.to(flow.like)}, {n: t for n, t in learned.items() if t is not None})
+    learned = {name: tensor for name, tensor in learned.items() if tensor is not None}
+    outputs = passes.PASSES[kind](flow, given, learned)
     return {
         name: [t.detach().double().numpy() for t in ([v] if isinstance(v, Tensor) else v)]
         for name, v in outputs.items()

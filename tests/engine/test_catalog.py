@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -101,3 +103,29 @@ def test_two_threads_get_the_numbers_of_their_seeds(monkeypatch: pytest.MonkeyPa
     assert torch.equal(torch.get_rng_state(), before)
     for number, state in enumerate(expected):
         assert all(torch.equal(found[number][key], value) for key, value in state.items())
+
+
+def test_a_seed_leaves_all_generators_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    def touched(*_: object) -> None:
+        raise AssertionError("a GPU that is not in use was seeded")
+
+    before = torch.get_rng_state()
+    with monkeypatch.context() as asleep:
+        asleep.setattr(torch.cuda, "manual_seed_all", touched)
+        asleep.setattr(torch.cuda, "is_initialized", lambda: False)
+        expected = catalog.make("maf", seed=1).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    # With GPUs in use theirs are borrowed as well.
+    forked: list[list[int]] = []
+
+    @contextmanager
+    def fork_rng(devices: Iterable[int]) -> Iterator[None]:
+        forked.append(list(devices))
+        yield
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.random, "fork_rng", fork_rng)
+    again = catalog.make("maf", seed=1).state_dict()
+    assert forked == [[0, 1]]
+    assert all(torch.equal(again[name], tensor) for name, tensor in expected.items())

@@ -20,16 +20,11 @@ from tests.engine.engine_checks import dims_of, random_flow
 from tests.engine.programs import by_torch, noise_of, play, train
 
 POINTS = 50
-KINDS = ["forward", "inverse", "descent", passes.REVERSE]
+KINDS = ["forward", "inverse", "descent", passes.PULLED]
 """The density by itself is what the descent begins with."""
 SLACK = 8.0
 """A page's float32 may be so much less exact than PyTorch's, which rounds in another order."""
 WITH_PROGRAM = [name for name in catalog.names() if not catalog.entry(name).page]
-
-
-def density(x: Tensor) -> Tensor:
-    """Of a target that is no normal and not normalised."""
-    return -0.5 * (x.square().sum(-1) - 1).square() + torch.sin(x[..., 0])
 
 
 def flow_of(name: str) -> Flow:
@@ -46,14 +41,16 @@ def test_a_page_computes_what_pytorch_does(name: str, tmp_path: Path) -> None:
     z = torch.randn(POINTS, flow.dim, generator=torch.Generator().manual_seed(7))
     jobs, wanted = [], []
     for kind in KINDS:
-        log_density = density if kind == passes.REVERSE else None
-        program = flow.program(kind, log_density)
+        program = flow.program(kind)
         noise = noise_of(program, POINTS, seed=3)
-        jobs.append({"program": program, "n": POINTS, "inputs": {"z": z}, "noise": noise})
+        # Whatever log p* and its gradient are.
+        inputs = {"z": z, "log_density": z.sum(-1), "pull": z.cos()}
+        inputs = {name: inputs[name] for name in program.header["inputs"]}
+        jobs.append({"program": program, "n": POINTS, "inputs": inputs, "noise": noise})
         torch.manual_seed(3)
-        single = by_torch(flow, kind, z, log_density)
+        single = by_torch(flow, kind, **inputs)
         # Draws of another dtype are others: there PyTorch's own float32 is what can be had.
-        double = single if noise else by_torch(flow.double(), kind, z, log_density)
+        double = single if noise else by_torch(flow.double(), kind, **inputs)
         flow.float()
         wanted.append((kind, single, double))
     for (kind, single, double), got in zip(wanted, play(jobs, tmp_path), strict=True):
@@ -70,6 +67,42 @@ def test_a_page_computes_what_pytorch_does(name: str, tmp_path: Path) -> None:
                 )
                 bar = SLACK * own + (1e-5 if true is not torchs else 1e-4) * scale
                 assert error <= bar, f"{kind}: {output} {k} off by {error:.1e}, PyTorch {own:.1e}"
+
+
+def test_a_pulled_descent_is_that_of_reverse_kl() -> None:
+    def log_density(x: Tensor) -> Tensor:
+        return -0.5 * (x.square().sum(-1) - 1).square() + torch.sin(x[..., 0])
+
+    flow = random_flow("rq_spline_coupling", scale=0.5, dtype=torch.float64, layers=2)
+    z = torch.randn(POINTS, 2, generator=torch.Generator().manual_seed(7)).double()
+    x, log_prob = flow._forward_and_log_prob(z, None)
+    losses = log_prob - log_density(x)
+    wanted = torch.autograd.grad(losses.mean(), list(flow.parameters()))
+    ends = x.detach().requires_grad_()
+    logs = log_density(ends)
+    (pull,) = torch.autograd.grad(logs.sum(), ends)
+    got = by_torch(flow, passes.PULLED, z=z, log_density=logs.detach(), pull=pull)
+    np.testing.assert_allclose(got["losses"][0], losses.detach(), atol=1e-12)
+    assert len(got["gradients"]) == len(wanted)
+    for gradient, one in zip(got["gradients"], wanted, strict=True):
+        np.testing.assert_allclose(gradient, one, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "layers"), [("cnf", 1), ("cnf", 2), ("planar_cnf", 1)])
+def test_flow_matching_in_a_page_is_pytorchs(name: str, layers: int, tmp_path: Path) -> None:
+    flow = random_flow(name, scale=0.5, dtype=torch.float32, layers=layers)
+    z = torch.randn(POINTS, 2, generator=torch.Generator().manual_seed(7))
+    program = flow.program(passes.MATCHING)
+    noise = noise_of(program, POINTS, seed=3)
+    assert [tuple(one.shape) for one in noise] == [(POINTS, 2), (POINTS, layers)]
+    job = {"program": program, "n": POINTS, "inputs": {"z": z}, "noise": noise}
+    (got,) = play([job], tmp_path)
+    torch.manual_seed(3)
+    wanted = by_torch(flow, passes.MATCHING, z=z)
+    for output, numbers_ in wanted.items():
+        for page, torchs in zip(got[output], numbers_, strict=True):
+            scale = np.abs(torchs).max(initial=0) + 1e-2
+            assert np.abs(page - torchs).max(initial=0) < 1e-4 * scale, output
 
 
 def test_layers_traces_and_stretches_of_any_number_of_points(tmp_path: Path) -> None:
@@ -169,3 +202,26 @@ def _mutants(program: Program) -> Any:
             header = copy.deepcopy(program.header)
             header["each"][k]["op"] = "min"
             yield kernel["op"], Program(header, program.block)
+
+
+def test_what_a_page_has_learned_is_taken_back_number_by_number() -> None:
+    for model in (flow_of("real_nvp"), flow_of("batch_norm")):
+        copied = copy.deepcopy(model)
+        passes.learn(copied, 2 * numbers(model))
+        np.testing.assert_array_equal(numbers(copied), 2 * numbers(model))
+        for parameter, twice in zip(model.parameters(), copied.parameters(), strict=True):
+            at = passes.place(model, parameter)
+            there = numbers(copied)[at : at + parameter.numel()]
+            assert np.array_equal(there, twice.detach().reshape(-1).numpy())
+    model = flow_of("real_nvp")
+    for wrong, words in ((np.zeros(3, np.float32), "numbers, got"), (np.nan, "finite")):
+        given = wrong if isinstance(wrong, np.ndarray) else numbers(model) * np.float32(wrong)
+        with pytest.raises(ValueError, match=words):
+            passes.learn(model, given)
+    with pytest.raises(ValueError, match="has not learned"):
+        passes.place(model, torch.zeros(2))
+    untouched = catalog.make("actnorm", layers=1)
+    passes.learn(untouched, numbers(untouched))
+    before = numbers(untouched)
+    untouched.train().log_prob(5 + torch.randn(64, 2))
+    np.testing.assert_array_equal(numbers(untouched), before)

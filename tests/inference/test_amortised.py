@@ -148,7 +148,10 @@ def test_calibration_sees_right_and_wrong() -> None:
     simulator = two_moons_simulator()
     flow = catalog.make("rq_spline_coupling", dim=2, layers=4, context=2, hidden=(48,), seed=0)
     posterior = NeuralPosterior(flow, simulator)
-    list(Trainer(posterior, posterior.objective(512), seed=0).run(1000))
+    # The last steps' noise alone may cost the calibration that is asked for below.
+    trainer = Trainer(posterior, posterior.objective(512), seed=0, average=80)
+    list(trainer.run(1500))
+    posterior = trainer.averaged
     ranks = posterior.ranks(300)
     assert ranks.shape == (300, 2) and ranks.min() >= 0 and ranks.max() <= 99
 

@@ -25,6 +25,7 @@ test("logarithmic ticks are as many as there is room for", () => {
   assert.deepEqual(logTicks([0, 1], 6), [1, 2, 5, 10]);
   assert.deepEqual(logTicks([0.3, 0.7], 6), [2, 3, 4, 5]);
   assert.deepEqual(logTicks([-6, 6], 5), [1e-6, 1e-3, 1, 1e3, 1e6]);
+  assert.deepEqual(logTicks([Math.log10(0.713), Math.log10(0.781)], 4), [0.72, 0.74, 0.76, 0.78]);
 });
 
 test("numbers of steps stay apart, and one at least is there", () => {
@@ -44,6 +45,11 @@ test("numbers of steps stay apart, and one at least is there", () => {
       });
     }
   }
+});
+
+test("an axis says more than one number where two have room", () => {
+  const { xaxis } = fitted({ xaxis: { range: [-4, 4] } }, { width: 250, height: 150 }, widthOf);
+  assert.deepEqual(xaxis.tickvals, [-4, -2, 0, 2, 4]);
 });
 
 test("ticks of a narrow range are told apart, and huge ones are short", () => {
@@ -128,9 +134,9 @@ test("what is not finite is drawn as nothing and said", () => {
 test("numbers are written as the read-outs write them", () => {
   const texts = [0, 0.99999, 123456, 1e6, 2e-9, -0.04162, NaN, -Infinity].map((v) => formatNumber(v));
   assert.deepEqual(texts, [
-    "0", "1.00", "123,456", "1.00·10⁶", "2.00·10⁻⁹", "−0.0416", "undefined", "−infinite",
+    "0", "1.00", "123,456", "1.00·10⁶", "2.00·10⁻⁹", "−0.0416", "undefined", "−∞",
   ]);
-  assert.deepEqual(formatAlike([0.8412, -0.0131, Infinity]), ["0.841", "−0.013", "infinite"]);
+  assert.deepEqual(formatAlike([0.8412, -0.0131, Infinity]), ["0.841", "−0.013", "∞"]);
   assert.deepEqual(formatAlike([0.59, -0.0004, 0], 2), ["0.59", "−0.0004", "0"]);
   assert.deepEqual(formatAlike([1e9, 1]), ["1.00·10⁹", "1.00"]);
   assert.deepEqual(formatAlike([0]), ["0"]);
@@ -140,13 +146,34 @@ test("a matrix has as many digits as its cells hold, and names that do not colli
   const count = 4;
   const names = { tickvals: [0, 1, 2, 3], ticktext: ["x₁", "x₂", "x₃", "x₄"] };
   const cells = { z: Array(count).fill(new Float32Array(count)) };
-  const numbers = { customdata: new Float32Array(16).fill(-0.123) };
-  const at = (width) => fittedCells(
-    [cells, numbers], { xaxis: names, yaxis: names }, { width, height: width }, widthOf, "#aaa",
+  const numbers = { mode: "text", customdata: new Float32Array(16).fill(-0.123) };
+  const hatching = { mode: "markers", marker: { symbol: "line-ne-open" } };
+  const at = (width, more = []) => fittedCells(
+    [cells, numbers, ...more], { xaxis: names, yaxis: names }, { width, height: width }, widthOf, "#aaa",
   );
-  assert.equal(at(400).traces[1].text[0], "−0.123");
-  assert.equal(at(240).traces[1].text[0], "−0.12");
+  const written = (width) => {
+    const [, { text, textfont }] = at(width).traces;
+    return [text[0], textfont.size];
+  };
+  assert.deepEqual(written(400), ["−0.123", 13]);
+  assert.deepEqual(written(240), ["−0.123", 11], "smaller rather than with fewer digits");
+  assert.deepEqual(written(200), ["−0.12", 11], "and never with one");
   assert.equal(at(100).traces.length, 1);
   assert.ok(at(100).layout.xaxis.tickvals.length < count);
   assert.equal(at(400).layout.xaxis.tickvals.length, count);
+  const strokes = [100, 400].map((width) => at(width, [hatching]).traces[1].marker.size);
+  assert.ok(strokes[0] < 20 && strokes[1] > 50, "as large as their cells");
+});
+
+test("a low and wide matrix has wide cells rather than no numbers", () => {
+  const names = { tickvals: [0, 1], ticktext: ["x₁", "x₂"], scaleanchor: "x" };
+  const cells = { z: [new Float32Array(2), new Float32Array(2)] };
+  const numbers = { mode: "text", customdata: new Float32Array(4).fill(-0.0123) };
+  const at = (size) => fittedCells([cells, numbers], { xaxis: names, yaxis: names }, size, widthOf, "#aaa");
+  const low = at({ width: 330, height: 130 });
+  assert.equal(low.traces[1].text[0], "−0.0123");
+  assert.equal(low.layout.yaxis.scaleanchor, undefined);
+  const square = at({ width: 330, height: 330 });
+  assert.equal(square.traces[1].text[0], "−0.0123");
+  assert.equal(square.layout.yaxis.scaleanchor, "x");
 });

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { inSight, moved } from "../../flowviz/widgets/gallery.js";
 import { underHeadings } from "../../flowviz/widgets/menu.js";
-import { together } from "../../flowviz/widgets/panel/goals.js";
+import { together } from "../../flowviz/widgets/panel/goals_view.js";
 import { grouped, momentAt } from "../../flowviz/widgets/stage/player_controls.js";
 import { position, stopsOf, typed, valueAt, written } from "../../flowviz/widgets/slider.js";
 import { alongTabs } from "../../flowviz/widgets/tabs.js";

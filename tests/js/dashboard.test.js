@@ -24,6 +24,7 @@ function page({ kernelStatus = 200 } = {}) {
     parts: {},
     querySelector(name) { return (this.parts[name] ??= element()); },
     querySelectorAll: () => [],
+    replaceChildren(...texts) { this.textContent = texts.join(""); },
     remove() {},
   });
   const elements = {};
@@ -41,9 +42,8 @@ function page({ kernelStatus = 200 } = {}) {
   const timeouts = [];
   const context = {
     AbortSignal: { timeout: (ms) => timeouts.push(ms) },
-    URL, Set, TextDecoder, DataView, ArrayBuffer, Number, JSON, String, Event,
-    location: { href: "http://h:1/?panel=a&token=secret", reload() { context.reloaded = true; } },
-    history: { state: null, replaceState(_, __, url) { context.address = String(url); } },
+    URL, URLSearchParams, Set, TextDecoder, DataView, ArrayBuffer, Number, JSON, String, Event,
+    location: { href: "http://h:1/?panel=a", search: "?panel=a", reload() { context.reloaded = true; } },
     document: {
       hidden: false,
       body: { dataset: { kernelId: "k-1" } },
@@ -52,7 +52,13 @@ function page({ kernelStatus = 200 } = {}) {
     addEventListener: (kind, listener) => { listeners[kind] = listener; },
     dispatchEvent() {},
     setInterval() {},
-    setTimeout: (run) => timers.push(run),
+    setTimeout(run) {
+      timers.push(run);
+      return run;
+    },
+    clearTimeout(run) {
+      if (timers.includes(run)) timers.splice(timers.indexOf(run), 1);
+    },
     fetch: async (url) => {
       context.fetched = url;
       return { status: kernelStatus };
@@ -97,8 +103,38 @@ function packed(type, content) {
   return data;
 }
 
-test("the token leaves the address", () => {
-  assert.equal(page().context.address, "http://h:1/?panel=a");
+// The page's script that sees to the token, in a browser that keeps cookies or refuses them.
+function arrival({ cookies }) {
+  const context = {
+    URL,
+    location: { href: "http://h:1/?panel=a&token=secret", origin: "http://h:1" },
+    history: { state: null, replaceState(_, __, url) { context.address = String(url); } },
+    document: { body: { dataset: {} }, addEventListener() {} },
+    navigator: { sendBeacon(address) { context.told = address; } },
+  };
+  let kept = "";
+  Object.defineProperty(context.document, "cookie", {
+    get: () => kept,
+    set: (cookie) => { if (cookies) kept = cookie.split(";")[0]; },
+  });
+  context.window = context;
+  const source = new URL("../../flowviz/serving/template/token.js", import.meta.url);
+  vm.runInNewContext(readFileSync(source, "utf8"), context);
+  return context;
+}
+
+test("the token leaves the address where a cookie takes its place", () => {
+  const { address, document } = arrival({ cookies: true });
+  assert.equal(address, "http://h:1/?panel=a");
+  assert.equal(document.body.dataset.token, undefined);
+});
+
+test("the token stays, and goes with what the page asks, where cookies are refused", () => {
+  const { address, document, navigator, ...page } = arrival({ cookies: false });
+  assert.equal(address, undefined);
+  assert.equal(document.body.dataset.token, "secret");
+  navigator.sendBeacon("/voila/api/shutdown/k-1");
+  assert.equal(page.window.told, "http://h:1/voila/api/shutdown/k-1?token=secret");
 });
 
 test("a widget's code has a minute to start, other time limits stay", () => {
@@ -164,5 +200,5 @@ test("a session that the server ended is told when the visitor comes back", asyn
   listeners.visibilitychange();
   await new Promise(setImmediate);
   assert.equal(context.fetched, "/base/api/kernels/k-1");
-  assert.match(notice.querySelector("p").textContent, /ended after a long pause/);
+  assert.match(notice.querySelector("p").textContent, /session has ended: after a long pause/);
 });

@@ -54,7 +54,9 @@ for (const engine of engines) {
   }
 }
 
-test("functions in WebAssembly are within three units in the last place", () => {
+const fast = engines.filter(({ kind }) => kind === "wasm");
+
+test("functions in WebAssembly are within two units in the last place", () => {
   const functions = {
     exp: [Math.exp, -103, 88.7],
     log: [(x) => Math.log(x), 1e-38, 10],
@@ -69,13 +71,16 @@ test("functions in WebAssembly are within three units in the last place", () => 
     const kernel = {
       op: "map", shape: [size], in: [[0, 0, [1]]], numbers: [], do: [[name, 0]], out: [[[1, 0, [1]], 1]],
     };
-    const [result] = played(engines[0], [kernel], [x, new Float32Array(size)], [1]);
-    let worst = 0;
-    result.forEach((y, i) => (worst = Math.max(worst, Math.abs(y - f(x[i])) / ulps(f(x[i]), 1))));
-    assert.ok(worst <= 3, `${name} is off by ${worst}`);
+    for (const engine of fast) {
+      const [result] = played(engine, [kernel], [x, new Float32Array(size)], [1]);
+      let worst = 0;
+      result.forEach((y, i) => (worst = Math.max(worst, Math.abs(y - f(x[i])) / ulps(f(x[i]), 1))));
+      assert.ok(worst <= 2, `${name} is off by ${worst}`);
+    }
   }
 });
 
-test("this machine tests both kinds", () => {
-  assert.deepEqual(engines.map(({ kind }) => kind), ["wasm", "plain"]);
+test("this machine tests all kinds", () => {
+  const relaxed = Number(process.versions.node.split(".")[0]) >= 20;
+  assert.deepEqual(engines.map(({ kind }) => kind), relaxed ? ["wasm", "wasm", "plain"] : ["wasm", "plain"]);
 });

@@ -2,7 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { css, imageHue, indices, pack, palettes, parseColour } from "../../flowviz/widgets/stage/palette.js";
+import { unpack } from "../../flowviz/widgets/stage/marks.js";
+import {
+  css, imageHue, indices, pack, palettes, parseColour, tableOf,
+} from "../../flowviz/widgets/stage/palette.js";
+import { blend } from "../../flowviz/widgets/stage/raster.js";
 
 const THEME = {
   card: [255, 255, 255], ink: [28, 36, 48], forward: [0, 114, 178], reverse: [213, 94, 0],
@@ -42,15 +46,45 @@ test("one hue: never as pale as the card, full at the end", () => {
   assert.equal(solid.reverse[0], pack(THEME.reverse));
 });
 
-test("on a dark card the faintest of a scale is still seen", () => {
-  const luminance = (colour) => {
-    const [r, g, b] = colour.map((c) => (c <= 10 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+const DARK = { // as in tokens.css
+  ...THEME, card: [24, 30, 38], ink: [232, 237, 243], sequential: [122, 240, 228],
+  contract: [175, 141, 195], neutral: [36, 44, 54], expand: [127, 191, 123],
+};
+
+/** The contrast of a packed pixel with a colour, from 1 on. */
+function contrast(pixel, colour) {
+  const luminance = (of) => {
+    const [r, g, b] = of.map((c) => (c <= 10 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
   };
-  const card = [24, 30, 38]; // as in tokens.css
-  const { sequential } = palettes({ ...THEME, card, sequential: [122, 240, 228] });
-  const faintest = luminance(parseColour(css(sequential[0])));
-  assert.ok((faintest + 0.05) / (luminance(card) + 0.05) >= 3);
+  const [a, b] = [parseColour(css(pixel)), colour].map(luminance);
+  return Math.max(a, b) / Math.min(a, b);
+}
+
+test("on a dark card the faintest of a scale is still seen", () => {
+  assert.ok(contrast(palettes(DARK).sequential[0], DARK.card) >= 3);
+});
+
+test("on a dark card half of a squeeze, and of a stretch, is a colour and no grey", () => {
+  const { diverging } = palettes(DARK);
+  for (const half of [64, 191]) {
+    const channels = parseColour(css(diverging[half]));
+    assert.ok(1 - Math.min(...channels) / Math.max(...channels) > 0.4, channels.join());
+  }
+  assert.deepEqual([diverging[0], diverging[255]], [pack(DARK.contract), pack(DARK.expand)]);
+});
+
+test("a point that is neither squeezed nor stretched is seen on its card, as faint as points are", () => {
+  const [mark] = unpack("particles", [{
+    states: { shape: [1, 2], data: new Float32Array(2) }, values: { shape: [1, 1], data: new Float32Array(1) },
+    value_range: [-1, 1], palette: "diverging",
+  }]);
+  for (const theme of [THEME, DARK]) {
+    const table = tableOf(mark, palettes(theme));
+    assert.deepEqual([table[0], table[255]], [pack(theme.contract), pack(theme.expand)]);
+    const shown = blend(pack(theme.card), table[mark.colour.index[0]], 0.8 * 256);
+    assert.ok(contrast(shown, theme.card) >= 3);
+  }
 });
 
 test("cyclic ends where it begins", () => {
@@ -79,6 +113,21 @@ test("groups: each its own colour, then round again", () => {
   assert.deepEqual([...at], [0, 1, 2, 3, 0, 3]);
   assert.equal(new Set(groups).size, 4);
   assert.equal(groups[0], pack(THEME["group-1"]));
+});
+
+test("bands: ten shades, of which neighbours differ in hue and no two are alike", () => {
+  const rgb = (pixel) => [0, 8, 16].map((bits) => (pixel >>> bits) & 255);
+  const apart = (a, b) => Math.hypot(...rgb(a).map((value, k) => value - rgb(b)[k]));
+  for (const card of [THEME.card, [24, 30, 38]]) {
+    const { bands } = palettes({ ...THEME, card });
+    assert.equal(new Set(bands).size, 10);
+    assert.deepEqual([...indices([0, 9, 10, 23], [0, 9], "bands")], [0, 9, 0, 3]);
+    for (let i = 0; i < 9; i++) assert.ok(apart(bands[i], bands[i + 1]) > 90, `${i}`);
+    for (let i = 0; i < 8; i++) assert.ok(apart(bands[i], bands[i + 2]) > 20, `${i}`);
+    for (const name of ["forward", "reverse", "contract", "expand"]) {
+      for (let i = 0; i < 10; i++) assert.ok(apart(bands[i], pack(THEME[name])) > 35, `${name} ${i}`);
+    }
+  }
 });
 
 test("images of one hue lie over what is there, the others are opaque", () => {

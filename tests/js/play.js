@@ -15,6 +15,7 @@
 //   the answer as "values": {NAME: [[numbers], …]} (null for what is not finite). Answers on stdout: a
 //   JSON list, one for each job. With "runs": k it is played k times.
 
+import "./relaxed.js";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Engine } from "../../flowviz/widgets/engine/engine.js";

@@ -129,6 +129,14 @@ test("fewer states keep the position inside", () => {
   assert.equal(player.position, 2);
 });
 
+test("it plays no further than the last of fewer states", () => {
+  const player = new Player({ frames: 9, position: 7.5 });
+  player.playing = true;
+  player.setFrames(3);
+  assert.deepEqual([...new Set(play(player, 1000))], [2]);
+  assert.equal(player.playing, false);
+});
+
 test("a page that slept does not skip the film", () => {
   const player = new Player({ frames: 9, speed: 500 });
   player.play();

@@ -1,9 +1,18 @@
 // Helpers for the tests of the page's engine: programs written by hand, engines of both kinds.
 
+import "./relaxed.js";
+import { inflateRawSync } from "node:zlib";
 import { Engine } from "../../flowviz/widgets/engine/engine.js";
+import { DEFLATED, SECOND } from "../../flowviz/widgets/engine/wasm.js";
 
-/** The engines to test: with WebAssembly, and without. */
-export const engines = [await Engine.start(), await Engine.start({ plain: true })];
+const bytes = inflateRawSync(Buffer.from(DEFLATED, "base64"));
+const modules = [bytes.subarray(0, SECOND), bytes.subarray(SECOND)].filter((one) => WebAssembly.validate(one));
+
+/** The engines to test: with each of the WebAssembly modules that this Node knows, and without. */
+export const engines = [
+  ...(await Promise.all(modules.map((one) => WebAssembly.compile(one)))).map((one) => new Engine(one)),
+  await Engine.start({ plain: true }),
+];
 
 /** The bytes of a program; what is not given is empty. `block`: its numbers. */
 export function written(given, block = []) {

@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { label, ticks } from "../../flowviz/widgets/stage/axes.js";
+import { label, ticks, ticksAlong } from "../../flowviz/widgets/stage/axes.js";
 import { fileName, plain, standalonePage } from "../../flowviz/widgets/stage/export.js";
 import { Film } from "../../flowviz/widgets/stage/film.js";
 import { halves } from "../../flowviz/widgets/stage/halves.js";
-import { ends } from "../../flowviz/widgets/stage/legend.js";
+import { placedLabel, placedLabels } from "../../flowviz/widgets/stage/labels.js";
+import { ROW, cornerFor, cornersOf, ends, keyOf } from "../../flowviz/widgets/stage/legend.js";
 import { array, between, floats, unpack } from "../../flowviz/widgets/stage/marks.js";
 import { layOut, viewOf } from "../../flowviz/widgets/stage/picture.js";
 import { Surface } from "../../flowviz/widgets/stage/raster.js";
@@ -23,6 +24,78 @@ test("ticks are round and inside", () => {
   assert.deepEqual(ticks(-4, 4, 8), [-4, -3, -2, -1, 0, 1, 2, 3, 4]);
   assert.deepEqual(ticks(0, 0.5, 5), [0, 0.1, 0.2, 0.3, 0.4, 0.5]);
   assert.deepEqual(ticks(1, 1, 5), []);
+  assert.deepEqual(ticks(-4, 4, 8, (made) => made.length < 7), [-4, -2, 0, 2, 4], "no more than fit");
+});
+
+test("an axis has three ticks or more, and not fewer where it is longer", () => {
+  for (const [low, high] of [[-6.4, 4.2], [-3.8, 3.8], [-2.4, 2.4], [-9, 9], [0, 0.31], [1.1, 1.9]]) {
+    let before = 3;
+    for (const length of [160, 300, 330, 460, 500, 760, 840]) {
+      const { length: count } = ticksAlong(low, high, length);
+      assert.ok(count >= before, `${count} on ${length} px from ${low} to ${high}`);
+      assert.ok(length / count >= 24, "apart");
+      before = count;
+    }
+  }
+});
+
+test("a name that would lie on another's, on a point or out of the plot is put on another side", () => {
+  const plot = { left: 0, top: 0, width: 200, height: 200 };
+  const named = (...places) =>
+    placedLabels(places.map(([x, y]) => ({ x, y, ring: 6, width: 40, height: 14 })), plot)
+      .map(({ side }) => side);
+  assert.deepEqual(named([50, 50], [150, 150]), ["right", "right"]);
+  assert.deepEqual(named([100, 100], [120, 100]), ["left", "right"]);
+  assert.deepEqual(named([100, 100], [100, 100]), ["right", "left"]);
+  assert.deepEqual(named([190, 100]), ["left"]);
+  const four = named([100, 100], [100, 100], [100, 100], [100, 100]);
+  assert.equal(new Set(four).size, 4);
+  const moved = (before, ...others) =>
+    placedLabel({ x: 100, y: 100, ring: 6, width: 40, height: 14 }, others, plot, before).side;
+  assert.equal(moved("left"), "left", "it stays where it was until it would cover something");
+  assert.equal(moved("left", [60, 90, 20, 20]), "right");
+});
+
+test("a key goes to the corner with the fewest named points", () => {
+  const plot = { left: 10, top: 0, width: 200, height: 100 };
+  const corners = cornersOf([50, 20], plot);
+  const chosen = (scene, ...others) =>
+    corners[cornerFor(scene, corners, [50, 20], others.map(([x, y]) => [x, y, 10, 10]))];
+  const at = (...others) => chosen({ held: false, corner: 3 }, ...others);
+  assert.deepEqual(at(), [154, 74]);
+  assert.deepEqual(at([150, 80]), [16, 74]);
+  assert.deepEqual(at([150, 80], [20, 80]), [154, 6]);
+  assert.deepEqual(at([150, 80], [20, 80], [180, 10], [20, 10]), [154, 74]);
+  assert.deepEqual(chosen({ held: true, corner: 0 }, [150, 80]), [154, 74], "still while one drags");
+});
+
+test("the name of the picked point stands on no mode's number", () => {
+  const scene = new Scene();
+  scene.pickedName = "same u";
+  scene.marks.handles = [{ points: [[0.6, 0.5]], labels: ["1"] }];
+  const drawn = [];
+  const context = {
+    measureText: (text) => ({ width: 6 * text.length }), strokeText() {},
+    fillText: (_, x) => drawn.push(x),
+  };
+  const view = { ...viewOf([0, 1, 0, 1], { left: 0, top: 0, width: 200, height: 200 }, 1), type: 1 };
+  for (const x of [0.5, 0.3]) scene.namePicked(context, view, [x, 0.5], { font: "sans", css: {} });
+  assert.ok(drawn[0] + 36 <= 100, "left of its point, where right of it is a mode");
+  assert.ok(drawn[1] + 36 <= 60, "and it stays there");
+});
+
+test("outlines have names in a key that has room for them", () => {
+  const scene = new Scene();
+  const outline = { states: sent([1, 1, 3, 2], [0, 0, 1, 0, 1, 1]), palette: "ink", fill: 0, closed: true };
+  scene.set("shapes", [{ ...outline, label: "image" }, { ...outline, label: "" }]);
+  const context = { measureText: (text) => ({ width: 6 * text.length }) };
+  assert.equal(keyOf(context, scene, { font: "sans" }, 500).high, ROW);
+  assert.equal(keyOf(context, scene, { font: "sans" }, 320), null);
+});
+
+test("what one looks at and drags grows with a large picture, to twice", () => {
+  const grown = (width, height) => viewOf([0, 1, 0, 1], { left: 0, top: 0, width, height }, 1).grown;
+  assert.deepEqual([grown(330, 330), grown(1400, 480), grown(834, 834), grown(2000, 2000)], [1, 1, 834 / 480, 2]);
 });
 
 test("labels have a true minus sign", () => {
@@ -152,6 +225,14 @@ test("a cell of a grid fades to the card as its weight falls", () => {
   assert.deepEqual([grey(5), grey(15), grey(25)], [0, 100, 200]);
 });
 
+test("a scale about zero has room for its zero", () => {
+  const scene = new Scene();
+  scene.marks.particles = [{ label: "ratio", palette: "sequential", value_range: [-2, 2], values: [0] }];
+  const context = { measureText: (text) => ({ width: 8 * text.length }) };
+  const { column } = keyOf(context, scene, { font: "sans" }, 500);
+  assert.ok(column / 2 - context.measureText("≤ −2").width > 12);
+});
+
 test("a legend says where values lie beyond its range", () => {
   const mark = { palette: "diverging", label: "log|det J|", value_range: [-1, 1] };
   const grid = (numbers) => unpack("grids", [
@@ -188,6 +269,45 @@ test("in a box: the largest picture that it holds, or all of it", () => {
   assert.deepEqual([free.plot.width, free.plot.height], [800, 300]);
 });
 
+test("a key that would cover a small plot stands above it, a wide bar under its name", () => {
+  const box = { width: 172, height: 190, window: [-4, 4, -4, 4], axes: false };
+  const small = layOut({ ...box, key: { column: 150, high: 62, row: [72, 280] } });
+  assert.equal(small.key.place, "above");
+  assert.deepEqual(small.key.rows, [0, 1], "and the bar is in the third row");
+  assert.equal(small.plot.top, 54);
+  assert.equal(small.plot.width, 190 - 54);
+});
+
+test("the key stands where it costs the plot nothing, above it or beside it, else over its corner", () => {
+  const window = [-4, 4, -4, 4];
+  const key = { column: 96, high: 62, row: [80, 160] };
+  const laid = (box) => {
+    const bare = layOut({ ...box, window, axes: false });
+    const keyed = layOut({ ...box, window, axes: false, key });
+    assert.equal(keyed.plot.width, bare.plot.width, JSON.stringify(box));
+    return keyed;
+  };
+  const beside = laid({ width: 800, height: 300 });
+  assert.equal(beside.key.place, "beside");
+  assert.ok(beside.width >= 300 + 96 && beside.width <= 800);
+  // A box that is higher than wide, of any height, or for axes with scales of their own.
+  for (const box of [{ width: 300, height: 330 }, { width: 300 }, { width: 800, height: 300, aspect: "free" }]) {
+    const above = laid(box);
+    assert.equal(above.key.place, "above", JSON.stringify(box));
+    assert.ok(above.plot.top === 18 && above.height <= (box.height ?? 318));
+  }
+  // Room at neither side, too little of it, or a plot that is lower than the column.
+  for (const box of [{ width: 300, height: 300 }, { width: 390, height: 300 }, { width: 800, height: 50 }]) {
+    const over = laid(box);
+    assert.equal(over.key.place, "over", JSON.stringify(box));
+    assert.equal(over.height, box.height);
+  }
+  // Entries that do not fit a row stand in two, of a plot that is the lower for them.
+  const narrow = laid({ width: 240, height: 300 });
+  assert.deepEqual(narrow.key.rows, [0, 1]);
+  assert.equal(narrow.plot.top, 36);
+});
+
 test("names of states and positions", () => {
   assert.equal(symbol(0, 4), "z₀ = u");
   assert.equal(symbol(4, 4), "z₄ = x");
@@ -198,7 +318,7 @@ test("names of states and positions", () => {
   assert.equal(whereabouts(12, 16, [], 8), "layer 1.5 of 2");
   assert.equal(whereabouts(8, 16, [], 8), "layer 1 of 2");
   assert.deepEqual([0, 2, 8, 16].map((s) => symbol(s, 16, 8)), ["z₀ = u", "z(0.25)", "z₁", "z₂ = x"]);
-  assert.equal(carried({ label: "Σ", values: [0, -2] }, 0.5), "Σ −1.00");
+  assert.equal(carried({ label: "Σ", values: [0, -2, 3] }, 0.5), "Σ −2.00");
   assert.equal(carried({ label: "Σ", values: [0, -0.001] }, 1), "Σ −0.00100");
   assert.equal(carried({ label: "Σ", values: [-1.5, 0.001] }, 1), "Σ 0");
   assert.equal(carried({ label: "n", values: [0, 12345] }, 1), "n 12345");

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
 import os
 import re
 import subprocess
@@ -12,7 +14,11 @@ import ipywidgets
 import pytest
 
 from flowviz import panels
+from flowviz.panels.kl_comparison import KLComparison
+from flowviz.panels.parts.following import Following
+from flowviz.widgets.panel.drawing import declared
 from flowviz.widgets.state import Choice, Integer, PanelState, Points, Real, Text, Toggle
+from tests.panels.one_line import on_one_line
 
 PATIENCE = 120
 EVERY = pytest.mark.parametrize("name", panels.names())
@@ -56,6 +62,8 @@ def test_what_it_is_called_is_the_registrys(name, panel_of):
     panel, entry = panel_of(name), panels.entry(name)
     assert (panel.name, panel.title, panel.summary) == (entry.name, entry.title, entry.summary)
     assert panel.header.title == entry.title
+    run = panel.screen.run
+    assert (len(panel.screen.pictures), run.depth + run.training) == (entry.pictures, entry.rows)
     assert panel.header.words.strip().endswith((".", "!"))
 
 
@@ -67,7 +75,9 @@ def test_every_preset_is_a_state_and_is_lit_in_it(name, panel_of):
         panel.apply_preset(index)
         settle(panel)
         assert panel.header.preset == index, label
+        assert panel.goal_list.reached == [], f"{label} is no doing of the reader's"
         assert not panel._message.text, label
+        assert on_one_line(panel), label
         assert panel.restore(panel.link()) == []
         settle(panel)
         assert panel.header.preset == index, "its link brings it back"
@@ -91,11 +101,13 @@ def test_it_lands_on_its_first_preset_with_an_invitation(name):
 @EVERY
 def test_a_link_that_only_says_where_one_looks_opens_what_one_lands_on(name):
     panel = panels.make(name, seed=11)  # another fit, which begins untrained
-    assert not panel.fit.done
-    where = "position" if "position" in panel.settings.fields() else "marked"
+    trains = "trained" in panel.settings.fields()
+    assert not trains or not panel.fit.done
+    where = next(n for n in ("position", "marked", "goal") if n in panel.settings.fields())
     assert panel.restore(f"{where}=1") == []
     settle(panel)
-    assert panel.settings.trained == panel.presets[0][1]["trained"] == panel.fit.done
+    assert panel.settings.seed != 11
+    assert not trains or panel.settings.trained == panel.presets[0][1]["trained"] == panel.fit.done
     assert getattr(panel.settings, where) == 1
     panel.close()
 
@@ -150,6 +162,45 @@ def test_the_same_settings_give_the_same_picture(name, panel_of):
 
 
 @EVERY
+def test_what_changes_between_two_drawings_is_in_both(name, monkeypatch):
+    """One goes on from what another has made, and the change falls between them."""
+    cls = panels.entry(name).load()
+    drawn = dict(declared(cls))
+    between, tried = [], set()
+
+    def then_changed(draw):
+        @functools.wraps(draw)
+        def wrapped(panel):
+            draw(panel)
+            if between:
+                panel.update(**between.pop())
+
+        return wrapped
+
+    for method in drawn:
+        monkeypatch.setattr(cls, method, then_changed(getattr(cls, method)))
+    panel = panels.make(name)
+    settle(panel)
+    for setting, field in panel.settings.fields().items():
+        before, after = getattr(panel.settings, setting), None
+        if not isinstance(field, (Text, Toggle)) and setting not in ("position", "trained"):
+            after = _another(field, before)
+        users = frozenset(method for method, of in drawn.items() if setting in of.settings)
+        if after is None or len(users) < 2 or users in tried:
+            continue
+        tried.add(users)
+        between.append({setting: before})
+        panel.update(**{setting: after})
+        settle(panel)
+        assert not between and getattr(panel.settings, setting) == before
+        ended = seen(panel), panel.numbers(), panel.words()
+        with panel.jobs.lock:
+            panel.redraw()
+        assert ended == (seen(panel), panel.numbers(), panel.words()), setting
+    panel.close()
+
+
+@EVERY
 def test_what_is_hidden_is_out_of_sight(name):
     cls = panels.entry(name).load()
     panel = panels.make(name, hide=list(cls.State.hidable()))
@@ -173,6 +224,33 @@ def test_goals_are_not_reached_at_the_start_and_can_be(name):
         settle(panel)
         assert index in panel.goal_list.reached, goal.sentence
         panel.close()
+
+
+@pytest.mark.parametrize("name", ["change_of_variables", "divergences", "limits"])
+def test_what_follows_its_handles_tells_goals_as_the_panel_does(name, monkeypatch):
+    told = []
+
+    def known(following):
+        known = {n: float(v) for n, v in following.draw(following.numbers).known.items()}
+        told.append({**known, "step": following.training.done if following.training else 0})
+        return {}
+
+    monkeypatch.setattr(Following, "in_page", known)
+    for index, goal in enumerate(panels.entry(name).load().goals):
+        for reached, state in ((True, goal.by), (False, {})):
+            panel = panels.make(name, **state)
+            settle(panel)
+            within = goal.in_page(panel)
+            follows = [stage.follows for stage in panel.screen.stages if stage.follows]
+            for follow in follows if within else ():
+                follow()
+                there = all(
+                    (low is None or told[-1][name] >= low)
+                    and (high is None or told[-1][name] <= high)
+                    for name, (low, high) in within.items()
+                )
+                assert there == reached == (index in panel.goal_list.reached), goal.sentence
+            panel.close()
 
 
 @EVERY
@@ -212,10 +290,27 @@ def test_it_is_saved_as_a_page_of_its_own(name, panel_of, tmp_path):
     assert f"<title>{panel.title}</title>" in html
     assert not re.search(r'<[^>]*\s(src|href)="(?!data:)', html.partition("<script")[0]), "alone"
     carries = any(stage.carried for stage in panel.screen.stages)
-    assert ('id="code">' in html) == carries, "what a flow carries lives, what none does plays"
-    panel.settings.flow = "contractive_roulette"
-    settle(panel)
+    follows = any(stage.follows for stage in panel.screen.stages)
+    assert ('id="code">' in html) == (carries or follows), "what has a program lives"
+    check_size(html)
+    if carries:
+        panel.settings.flow = "contractive_roulette"
+        settle(panel)
     assert "has no program" in panel.to_html() or not carries
+
+
+def test_the_largest_page_is_small_enough():
+    panel = panels.make("kl_comparison", **dict(KLComparison.presets)["Unnormalised target"])
+    settle(panel)
+    check_size(panel.to_html())
+    panel.close()
+
+
+def check_size(page):
+    """Small enough to be sent around, and by a server that packs what it sends."""
+    data = page.encode()
+    assert len(data) < 400_000
+    assert len(gzip.compress(data)) < 250_000
 
 
 @EVERY

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
 import pytest
 import torch
 
+from flowviz.flows.programs import numbers
 from flowviz.panels import KLComparison, Trajectories
 from flowviz.panels.parts import fit as fit_module
 from flowviz.panels.parts import shipped
 from flowviz.panels.parts.fit import MOMENTS
+from flowviz.panels.parts.handover import moments_of
+from flowviz.widgets.readouts import format_number
+from tests.unpacked import unpacked
 
 SMALL = {"flow": "real_nvp", "layers": 2, "hidden": "16,16", "batch": 64}
 ENDLESS = 20_000
@@ -88,7 +93,9 @@ def test_a_run_changes_the_picture_and_reset_brings_it_back(make, cls):
     train(panel)
     assert panel.fit.history.steps == list(range(1, 11))
     assert panel.settings.trained == panel.fit.done == bar(panel).step == bar(panel).steps == 10
-    assert bar(panel).status == "CPU" and not bar(panel).running
+    reached = f"loss {format_number(np.mean(panel.fit.history.losses))}"
+    reached = reached if cls is Trajectories else "trained"
+    assert bar(panel).status == f"{reached} · CPU" and not bar(panel).running
     assert not np.allclose(particles(panel), before, atol=1e-3)
     panel.fit.press_reset()
     assert np.array_equal(particles(panel), before)
@@ -158,8 +165,25 @@ def test_train_goes_on_after_the_last_step(make):
     assert panel.fit.trainers is trainers
     assert panel.fit.done == panel.settings.trained == bar(panel).steps == 20
     panel.fit.press_reset()
+    assert (bar(panel).step, bar(panel).steps) == (0, 10)
     train(panel)
     assert panel.fit.done == 10
+
+
+@pytest.mark.parametrize("cls", [Trajectories, KLComparison])
+def test_who_waits_for_the_end_hears_of_it_when_all_else_says_so(make, cls):
+    """As a prediction does, whose reason must not stand beside a bar that still runs."""
+    panel = make(cls)
+    ends = []
+
+    def look(changed):
+        if panel.settings.trained == panel.settings.steps:
+            ends.append((bar(panel).running, bar(panel).step, bar(panel).status))
+
+    panel.settings.on_change(look)
+    train(panel)
+    assert ends and all(not runs and step == 10 for runs, step, _ in ends)
+    assert all("steps/s" not in status for *_, status in ends)
 
 
 def test_no_step_is_made_beyond_those_that_a_link_can_say(make, monkeypatch):
@@ -193,7 +217,7 @@ def test_a_target_without_samples_is_said_and_nothing_runs(make, monkeypatch):
     panel = make()
     monkeypatch.setattr(type(panel.model.target), "has_samples", False)
     train(panel)
-    assert "forward KL needs samples, and Eight Gaussians has none" in panel._message.text
+    assert "a fit needs samples, and Eight Gaussians has none" in panel._message.text
     assert panel.fit.done == 0 and not bar(panel).running
 
 
@@ -247,6 +271,41 @@ def test_a_state_wins_over_the_run_that_it_interrupts(make):
     assert panel.fit.done == panel.settings.trained == 5
     fresh = make(KLComparison, steps=ENDLESS, layers=3, trained=5)
     assert panel.numbers() == fresh.numbers()
+
+
+def test_a_preset_wins_over_a_run_whose_last_picture_is_still_being_drawn(make, monkeypatch):
+    panel = make(KLComparison, steps=ENDLESS)
+    begun, go_on = threading.Event(), threading.Event()
+    running(panel)
+    redraw = panel.redraw
+
+    def slowly():
+        if not begun.is_set() and not panel.fit.running:
+            begun.set()
+            assert go_on.wait(20)
+        redraw()
+
+    monkeypatch.setattr(panel, "redraw", slowly)
+    panel.fit.toggle()
+    assert begun.wait(20)
+    threading.Timer(0.5, go_on.set).start()
+    panel.apply_preset(1)
+    settle(panel)
+    assert panel.settings.trained == panel.fit.done == bar(panel).step == bar(panel).steps == 600
+    assert panel.header.preset == 1 and "pretrained" in bar(panel).status
+
+
+def test_the_bar_does_not_wait_for_the_pictures_of_a_reset(make, monkeypatch):
+    panel = train(make(KLComparison))
+    redraw, told = panel.redraw, []
+
+    def look():
+        told.append((bar(panel).step, bar(panel).status, panel.header.drawing))
+        redraw()
+
+    monkeypatch.setattr(panel, "redraw", look)
+    panel.fit.press_reset()
+    assert told == [(0, "not trained · CPU", True)] and not panel.header.drawing
 
 
 def test_rate_and_batch_hold_from_the_next_step_on(make):
@@ -317,10 +376,27 @@ def test_a_film_in_the_making_gives_way_to_a_picture_and_is_made_after_it(make, 
         return moment(flows)
 
     panel.fit._moment = touched
-    panel._describe = lambda: (order.append("picture"), describe())
+    panel._describe = lambda **_: (order.append("picture"), describe())
     panel.fit.film_again()
     until(lambda: bar(panel).moments == list(range(11)))
     assert order == ["moment", "picture", *["moment"] * 11]
+
+
+def test_a_film_that_takes_longer_than_the_rest_is_made_once(make, monkeypatch):
+    monkeypatch.setattr(fit_module, "REST", 0.2)
+    panel = make()
+    moment, made = panel.fit._moment, []
+
+    def slow(flows):
+        made.append(flows)
+        time.sleep(0.05)
+        return moment(flows)
+
+    panel.fit._moment = slow
+    panel.fit.toggle()
+    until(lambda: bar(panel).moments == list(range(11)))
+    settle(panel)
+    assert len(made) == 11
 
 
 def test_the_film_follows_what_is_shown_now(make, monkeypatch):
@@ -390,3 +466,104 @@ def test_what_was_turned_before_training_is_undone_in_both_flows(make):
     settle(panel)
     for flow in (trainer.averaged, trainer.flow):
         assert flow.bijections[0].b.item() == start
+
+
+# ---- a run in the page ---------------------------------------------------------------------------
+
+
+def told(panel, step=30, running=False, scale=0.5):
+    """What a page tells that has trained so far: the losses of the last ten steps."""
+    learned = [scale * numbers(flow) for flow in flows_of(panel)]
+    losses = np.linspace(3, 2, 10 * len(learned), dtype=np.float32)
+    content = {"kind": "trained", "step": step, "running": running, "status": "loss 2.000"}
+    return content, [part.astype(np.float32).tobytes() for part in (*learned, losses, losses / 9)]
+
+
+def flows_of(panel):
+    return [panel.model.flow] if isinstance(panel, Trajectories) else list(panel.models.flows)
+
+
+@pytest.mark.parametrize("cls", [Trajectories, KLComparison])
+def test_what_a_page_has_trained_is_gone_on_from(make, cls):
+    panel = make(cls, compute="page")
+    assert bar(panel).status == "not trained · in this page"
+    wanted = [0.5 * numbers(flow) for flow in flows_of(panel)]
+    version = panel._beside.version
+    panel._beside._hear(None, *told(panel))
+    settle(panel)
+    for flow, learned in zip(flows_of(panel), wanted, strict=True):
+        np.testing.assert_allclose(numbers(flow), learned, atol=1e-6)
+    assert panel.settings.trained == panel.fit.done == bar(panel).step == 30
+    assert bar(panel).status == "loss 2.000 · in this page"
+    assert panel.fit.history.steps == list(range(21, 31))
+    assert panel.fit.history.losses[-1][-1] == 2
+    assert panel._beside.version == version, "the page has that already"
+    panel.update(compute="kernel")
+    panel.update(trained=33)
+    settle(panel)
+    assert panel.fit.done == 33 and panel.fit.history.steps[-1] == 33
+    assert panel._beside.version > version and not panel._beside.trains
+
+
+def test_a_page_and_the_kernel_hand_over_what_training_goes_on_from(make):
+    panel = make(KLComparison, trained=5)
+    left = panel.fit.moments()
+    assert [one["count"] for one in left] == [5, 5]
+    content, buffers = told(panel)
+    kept = [one[name] for one in left for name in ("weights", "first", "second")]
+    panel.update(compute="page")
+    panel._beside._hear(None, {**content, "counts": [30, 30]}, [*buffers, *kept])
+    settle(panel)
+    assert not panel._message.text
+    for trainer, one, shown in zip(panel.fit.trainers, left, panel.models.flows, strict=True):
+        assert trainer.flow is not shown and trainer.steps == 30
+        now = moments_of(trainer)
+        assert now.count == 30 and {**now.in_page(), "count": 5} == one
+    bad = [*buffers, *kept[:2], np.float32([-1]).tobytes(), *kept[3:]]
+    panel._beside._hear(None, {**content, "step": 40, "counts": [40, 40]}, bad)
+    assert panel._message.text and panel.fit.done == 30
+
+
+def test_what_a_page_tells_amiss_changes_nothing_and_is_said(make):
+    panel = make(compute="page")
+    before = numbers(panel.model.flow)
+    content, buffers = told(panel)
+    for bad, parts in (
+        ({"kind": "trained"}, buffers),
+        (content, buffers[1:]),
+        (content, [buffers[0][:-4], *buffers[1:]]),
+        (content, [buffers[0], buffers[0], *buffers[1:]]),
+        ({**content, "step": 3}, buffers),
+        ({**content, "step": 10**9}, buffers),
+        ({**content, "step": "<b>"}, buffers),
+        (content, [np.full(len(before), np.nan, np.float32).tobytes(), *buffers[1:]]),
+        (content, [b"x", *buffers[1:]]),
+    ):
+        panel.message("")
+        panel._beside._hear(None, bad, parts)
+        assert panel._message.text, bad
+        assert panel.fit.done == 0 and np.array_equal(numbers(panel.model.flow), before)
+
+
+def test_a_page_is_given_the_flow_and_told_where_it_cannot_train(make, monkeypatch):
+    panel = make(flow="planar")
+    sent = []
+    monkeypatch.setattr(panel._beside, "send", lambda *parts: sent.append(parts))
+    panel._beside._hear(None, {"kind": "flows", "training": False, "code": True}, None)
+    answer, (live,) = sent[-1]
+    live = unpacked(live)
+    assert "export default" in answer["code"] and set(live["programs"]) == {
+        "forward",
+        "inverse",
+    }
+    (key, at), *_ = live["flows"][0]["turned"].items()
+    scalar = panel.model._adjust._scalars[0]
+    assert numbers(panel.model.flow)[at] == pytest.approx(scalar.get()) and key.startswith("slider")
+    panel._beside._hear(None, {"kind": "flows", "training": True}, None)
+    assert {"target", "training"} < set(unpacked(sent[-1][1][0]))
+    panel.update(flow="contractive_roulette")
+    settle(panel)
+    panel._beside._hear(None, {"kind": "flows", "training": False}, None)
+    assert sent[-1][1] == [] and not panel._message.text
+    panel._beside._hear(None, {"kind": "flows", "training": True}, None)
+    assert "so the kernel does" in panel._message.text

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
 import pytest
 import torch
 
-from flowviz.flows import catalog, check
+from flowviz.flows import catalog, check, jacobian
 from flowviz.flows.plane import grid_trace
 from flowviz.panels import JacobianVolume
-from flowviz.panels.jacobian_volume import base_weights
-from flowviz.panels.parts.cursor import look, polygon_area
+from flowviz.panels.parts.cursor import area_factors, look, polygon_area
 from flowviz.panels.parts.flow_choice import make_flow
+from flowviz.panels.parts.six_dimensions import random_flow
 from flowviz.panels.parts.volume_words import structure_in_words, volume_in_words
+from flowviz.panels.parts.warped_grid import EXTENT, base_weights
 from flowviz.widgets.readouts import format_number
+from flowviz.widgets.stage import Handles
+from tests.panels.one_line import on_one_line
 
 STATE = {
     "cells": 12,
@@ -108,8 +112,8 @@ def test_readouts_are_those_numbers(panel):
         panel.settings.layer = layer
         settle(panel)
         numbers = look(flow, panel.settings.point, panel.settings.side).three_ways(layer)
-        assert panel.ways == pytest.approx(numbers)
-        shown = [readout.text for readout in panel.three]
+        assert panel.cursor.ways == pytest.approx(numbers)
+        shown = [readout.text for readout in panel.cursor.three]
         assert shown == [format_number(number) for number in numbers]
         assert panel.choice.menu.value == layer
     total = look(flow, panel.settings.point, 0.5).logabsdet.sum()
@@ -121,17 +125,17 @@ def test_readouts_are_those_numbers(panel):
 def test_a_layer_s_matrix_shows_its_structure(panel):
     panel.settings.layer = 1
     settle(panel)
-    assert "upper triangular" in panel.structure.text
-    assert panel.matrix.label.count("0,") + panel.matrix.label.count(" 0") >= 1
+    assert "upper triangular" in panel.cursor.structure.text
+    assert panel.cursor.matrix.label.count("0,") + panel.cursor.matrix.label.count(" 0") >= 1
     panel.settings.layer = 2
     settle(panel)
-    assert "lower triangular" in panel.structure.text
+    assert "lower triangular" in panel.cursor.structure.text
     panel.settings.update({"flow": "planar", "layers": 2, "layer": 2})
     settle(panel)
-    assert "identity plus rank one" in panel.structure.text
+    assert "identity plus rank one" in panel.cursor.structure.text
     panel.settings.layer = 0
     settle(panel)
-    assert "dense" in panel.structure.text
+    assert "dense" in panel.cursor.structure.text
 
 
 def test_structure_in_words():
@@ -161,7 +165,8 @@ def test_a_trained_nice_says_why_it_no_longer_keeps_volume(panel):
     settle(panel)
     assert not panel.keeps_volume
     assert panel.header.words.startswith("Trained NICE scales every area by")
-    assert panel.header.words.endswith("Its couplings keep volume; its last layer scales.")
+    assert panel.header.words.endswith(". Only its last layer scales.")
+    assert on_one_line(panel)
     panel.settings.layer = 1
     settle(panel)
     assert panel.header.words == (
@@ -171,9 +176,29 @@ def test_a_trained_nice_says_why_it_no_longer_keeps_volume(panel):
 
 def test_volume_in_words():
     assert "preserves volume" in volume_in_words(torch.zeros(3, 3))
-    assert "every area by 2.00" in volume_in_words(torch.full((3, 3), float(np.log(2))))
+    twice = volume_in_words(torch.full((3, 3), float(np.log(2))))
+    assert twice == "scales every area by 2.00, every density by 0.500."
     words = volume_in_words(torch.tensor([[float(np.log(0.5))], [float(np.log(3))]]))
-    assert words == ("squeezes areas to 0.50 of their size, and stretches them to 3.0.")
+    assert words == "scales areas by 0.50 to 3.0, and densities there by 2.0 to 0.33."
+
+
+def test_where_area_shrinks_the_density_is_said_to_grow(panel):
+    """The misconception: the sign of the log-det; log p(x) = log p(u) − log|det J|."""
+    values = grid_trace(panel.model.flow, EXTENT, STATE["cells"]).total()[-1]
+    least, most = (float(values.min()), float(values.max()))
+    areas, densities = (
+        [format_number(math.exp(sign * end), 2) for end in (least, most)] for sign in (1, -1)
+    )
+    assert least < -0.1 < 0.1 < most
+    assert panel.words() == (
+        f"Real NVP scales areas by {areas[0]} to {areas[1]}, and densities there by "
+        f"{densities[0]} to {densities[1]}."
+    )
+    with torch.no_grad():
+        u = panel.model.flow.base.sample(200, torch.Generator().manual_seed(0))
+        x, logabsdet = panel.model.flow(u)
+        grows = panel.model.flow.log_prob(x) > panel.model.flow.base.log_prob(u)
+    assert torch.equal(grows, logabsdet < 0)
 
 
 def test_check_every_cell_is_the_engine_s_check_and_goes_stale(panel):
@@ -204,6 +229,18 @@ def test_dragging_the_cursor_sends_the_square_and_not_the_grid(panel):
     assert "shapes" in sent and "grids" not in sent
     np.testing.assert_allclose(panel.stage.shapes[0].states[0, 0].mean(0), [-0.5, 0.25], atol=1e-5)
     assert "(-0.50, 0.25)" in panel.stage.description
+    cursor, image = panel.stage.handles
+    np.testing.assert_allclose(cursor.points[0], [-0.5, 0.25], atol=1e-6)
+    square = panel.stage.shapes[0].states[-1, 0].mean(0)
+    assert np.linalg.norm(image.points[0] - square) < 0.3, "at the data end it is in the square"
+    # Dragged there, it takes the cursor along.
+    moved = image.points + 0.2
+    panel.stage.held = {"set": 1, "index": 0}
+    panel.stage.handles = [cursor, Handles(moved, labels=image.labels)]
+    settle(panel)
+    there = panel.model.flow(torch.tensor(panel.settings.point))[0].detach().numpy()
+    np.testing.assert_allclose(there, moved, atol=1e-3)
+    panel.stage.held = None
 
 
 def test_training_changes_the_grid_and_a_link_brings_it_back(panel):
@@ -225,7 +262,7 @@ def test_a_layer_that_the_flow_does_not_have_is_the_whole_flow(panel):
     panel.restore("layer=150")
     settle(panel)
     assert panel.choice.menu.value == 0
-    assert "whole flow" in panel.structure.text
+    assert "whole flow" in panel.cursor.structure.text
     with pytest.raises(ValueError, match="layer"):
         panel.state = {"layer": 1000}
 
@@ -252,7 +289,7 @@ def test_a_flow_of_each_jacobian_structure_draws(panel, name):
     settle(panel)
     assert panel._message.text == ""
     assert np.isfinite(panel.stage.grids[0].values).all()
-    analytic, autodiff, _ = panel.ways
+    analytic, autodiff, _ = panel.cursor.ways
     assert autodiff == pytest.approx(analytic, abs=1e-3)
 
 
@@ -261,6 +298,76 @@ def test_the_code_runs_and_prints_the_numbers_of_the_panel(panel, capsys):
     settle(panel)
     exec(panel.code(), {})
     printed = capsys.readouterr().out
-    value = panel.ways[0]
+    value = panel.cursor.ways[0]
     formula, autodiff = (float(n) for n in re.findall(r"tensor\(\[?(-?[\d.]+)", printed))
     assert formula == pytest.approx(value, abs=1e-3) == autodiff
+
+
+def test_the_measured_area_has_det_j_for_its_limit(panel):
+    panel.update(spread=2.0, side=0.5)
+    settle(panel)
+    flow, point = panel.model.flow, panel.settings.point
+    sides = [2.0, 0.5, 0.05]
+    for layer in (0, 2):
+        exact = math.exp(look(flow, point, 0.1).three_ways(layer)[1])
+        errors = [abs(f - exact) for f in area_factors(flow, point, sides, layer)]
+        assert errors[0] > errors[1] > errors[2] and errors[2] < 0.02 * exact
+    assert not panel.cursor.limit.drawn, "nobody has opened its tab"
+    panel.tabs.list.opened = [*panel.tabs.opened, "Checks"]
+    settle(panel)
+    drawn = panel.cursor.limit.label
+    assert panel.cursor.limit.drawn
+    panel.update(side=0.1)
+    settle(panel)
+    assert panel.cursor.limit.label != drawn
+
+
+def test_why_the_area_is_another_number_is_said_beside_it(panel):
+    said = {}
+    for side in (1.0, 0.02):
+        panel.update(side=side)
+        settle(panel)
+        analytic, _, area = panel.cursor.ways
+        said[side] = panel.cursor.why.text
+        assert said[side].startswith(f"Area − formula {format_number(area - analytic, 2)}: ")
+    assert said[1.0].endswith(": J varies over the square.")
+    assert said[0.02].endswith(": J hardly varies over it.")
+    panel.state = dict(panel.presets)["Shear"]
+    settle(panel)
+    assert panel.cursor.why.text == "The area agrees: J is one over the whole square."
+    assert panel.cursor.why in panel.cursor.widget.children, "beside the three, in no tab"
+
+
+@pytest.mark.parametrize("preset", ["Shear", "Rotation"])
+def test_det_1_does_not_mean_that_nothing_moves(panel, preset):
+    state = dict(panel.presets)[preset]
+    panel.state = state
+    settle(panel)
+    assert panel.cursor.ways == pytest.approx((0, 0, 0), abs=2e-6)
+    assert [readout.text for readout in panel.cursor.three] == ["0", "0", "0"]
+    moved = panel.stage.grids[0].states
+    assert np.abs(moved[-1] - moved[0]).max() > 1
+    assert "preserves volume" in panel.words()
+
+
+def test_six_dimensions_show_what_is_zero_by_construction(panel):
+    zeros = {"maf": 15, "real_nvp": 21, "dense": 0, "actnorm": 30}
+    for family, count in zeros.items():
+        panel.update(flow=family, layers=3, layer=1, dims="6")
+        settle(panel)
+        shown = panel.cursor.matrix
+        assert shown.matrix.shape == (6, 6) and int(shown.zeros.sum()) == count
+        assert not shown.matrix[shown.zeros].any()
+        told = "not a sum of 720 products" if count >= 15 else "no entry is 0"
+        assert told in panel.cursor.structure.text
+    panel.update(dims="2")
+    settle(panel)
+    assert panel.cursor.matrix.matrix.shape == (2, 2)
+    lower = random_flow("maf", 1, 0)
+    u = torch.randn(1, 6, generator=torch.Generator().manual_seed(1))
+    J = jacobian(lower.transform, u)[0]
+    trace = float(J.detach().diagonal().log().sum())
+    assert trace == pytest.approx(float(lower(u)[1].detach()), abs=1e-4)
+    panel.update(flow="tabulated", dims="6")
+    settle(panel)
+    assert "takes no six dimensions" in panel.cursor.structure.text

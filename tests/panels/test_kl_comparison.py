@@ -76,14 +76,19 @@ def test_the_readouts_are_the_divergences_of_the_models(make):
 
 def test_the_curves_are_estimates_of_the_divergences(make):
     panel = make(target="correlated_gaussian", flow="plu", layers=1, log_c=2.0, steps=40)
-    assert "appear here, step by step" in panel.chart.label
+    for drawn, i in zip(panel.chart.drawn, (0, 1), strict=True):
+        assert drawn.given.name == ("KL(p*‖p)", "KL(p‖p*)")[i], "before the first step: dots"
+        assert drawn.last == (0, panel.measured[i].kls[i])
     train(panel)
     label = panel.chart.label
     panel.update(learning_rate=1e-4)
     panel.update(steps=90)
     train(panel)
     assert label != panel.chart.label and "at step 90" in panel.chart.label
-    for i, drawn in enumerate(panel.chart.drawn):
+    assert len(panel.chart.drawn) == 4
+    for i, drawn in enumerate(panel.chart.drawn[2:]):
+        assert drawn.last == (90, panel.measured[i].kls[i]), "what is shown: the averaged flow"
+    for i, drawn in enumerate(panel.chart.drawn[:2]):
         assert drawn.given.name == ("KL(p*‖p)", "KL(p‖p*)")[i]
         # the mean of 25 steps of 64 draws: within a few tenths of a nat
         assert drawn.last[1] == pytest.approx(panel.measured[i].kls[i], abs=0.5)
@@ -159,6 +164,7 @@ def test_a_constant_moves_the_loss_and_not_the_gradient(make, path_gradient):
     panel.update(log_c=2.5)
     settle(panel)
     assert panel.probe.value == pytest.approx(loss - 2.5, abs=1e-5)
+    assert "log C = 2.5, moves the reverse loss by −2.5" in panel.words()
     assert number(panel.probe.gap) == pytest.approx(gap, abs=0.02)
     assert panel.probe.gradient.text == norm
     assert number(panel.probe.loss) == pytest.approx(panel.probe.value, abs=0.1)
@@ -274,6 +280,29 @@ def test_the_code_makes_the_same_models(make, state, capsys):
     assert values == pytest.approx([kl for model in panel.measured for kl in model.kls], rel=2e-2)
 
 
+def test_the_code_of_a_target_that_was_moved_says_what_it_makes(make):
+    panel = make(target="eight_gaussians", steps=10)
+    train(panel)
+    assert not panel.code().startswith("#")
+    moved = panel.models.target.modes.numpy().copy()
+    moved[0] += 0.5
+    panel.update(modes=moved, steps=20)
+    settle(panel)
+    train(panel)
+    assert panel.code().startswith(
+        "# Both fits from the start, 20 steps on the target as it stands"
+    )
+    assert "others" in panel.code().splitlines()[1]
+
+
+def test_the_preset_with_a_constant_shows_what_it_does(make):
+    panel = make()
+    panel.apply_preset(0)
+    assert panel.tabs.list.chosen == ""
+    panel.apply_preset(2)
+    assert panel.tabs.list.chosen == "Constant"
+
+
 # ---- what it is for ------------------------------------------------------------------------------
 
 
@@ -282,7 +311,7 @@ def test_eight_modes_forward_covers_all_and_reverse_does_not(make):
     panel.apply_preset(0)  # its weights come with flowviz
     settle(panel)
     assert panel.fit.done == 1200
-    assert panel.words().startswith("Forward covers the target, reverse leaves part of it out")
+    assert panel.words() == "Forward covers p* (KL(p*‖p) 0.013), reverse a part (4.4)."
     target = targets.make("eight_gaussians")
     grid = Grid2D(target.window, 160)
     angle = torch.atan2(grid.points[:, 1], grid.points[:, 0])

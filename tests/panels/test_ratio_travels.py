@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from flowviz.flows import Flow, catalog
+from flowviz.objectives import Estimate
 from flowviz.panels.parts.loose_inverse import loosened, loosening
-from flowviz.panels.parts.two_sides import DISTANCES, RATIOS, Side, ratio_in_u, ratio_in_x
+from flowviz.panels.parts.two_sides import DISTANCES, RATIOS, Pair, Side, ratio_in_u, ratio_in_x
 from flowviz.panels.ratio_travels import GAUSSIAN, KL, LOOSE, RatioTravels
 from flowviz.widgets.stage import Handles
 
@@ -85,6 +86,14 @@ def test_the_gaussian_preset_has_its_closed_form(gaussian):
     assert "KL(p*‖p) = 0.12" in words and "breaks" not in words
     shown = gaussian.numbers()
     assert " = " in shown[KL] and "±" in shown[KL] and " ≠ " in shown["W₁"]
+
+
+def test_it_opens_where_distances_differ_and_the_ratio_does_not():
+    panel = settle(RatioTravels())
+    x, u = panel.sides.x, panel.sides.u
+    assert x["W₁"] > 2 * u["W₁"] and x["MMD²"] > 2 * u["MMD²"]
+    assert all(panel.sides.equal[name] for name in RATIOS)
+    panel.close()
 
 
 def test_divergences_are_those_of_known_ratios():
@@ -186,5 +195,26 @@ def test_while_it_trains_the_numbers_follow_and_the_film_holds_both_pictures(pan
     np.testing.assert_allclose(u, x, atol=0.02, rtol=0.01)
 
 
-def test_its_page_says_that_it_only_plays(gaussian):
-    assert "This page plays what was recorded" in gaussian.to_html()
+def test_its_page_follows_its_handles(gaussian):
+    assert "This page plays what was recorded" not in gaussian.to_html(), "its handles answer there"
+
+
+def test_what_differs_by_less_than_its_errors_is_not_said_to_differ():
+    pairs = (0.07, 0.04), (0.05, 0.03)
+    near, far = (Estimate(torch.tensor(v), torch.tensor(e)) for v, e in pairs)
+    distance, ratio = Pair("W₁"), Pair("TV")
+    distance.show_pair(near, far)
+    ratio.show_pair(near, far)
+    assert " in x ≈ " in distance.text and " in x ≠ " in ratio.text
+    distance.show_pair(near, Estimate(torch.tensor(0.2), torch.tensor(0.01)))
+    assert " in x ≠ " in distance.text
+
+
+def test_a_page_carries_samples_of_the_model_by_the_exact_inverse_alone():
+    panel = RatioTravels(**GAUSSIAN)
+    for settings, ways in (({}, ["pulled"]), ({"passes": 2}, None), ({"carried": "target"}, None)):
+        panel.update(**{"passes": 0, "carried": "model", **settings})
+        assert panel.jobs.wait(60)
+        assert panel.u.carried.get("contours") == ways
+        assert (panel.model.in_page() is None) == (ways is None)
+    panel.close()

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
 import pytest
 import torch
 
+from flowviz.flows import Bijection, Flow, catalog, jacobian
+from flowviz.flows.distributions import StandardNormal
 from flowviz.panels import Trajectories
-from flowviz.panels.parts.flow_choice import make_flow
+from flowviz.panels.parts.flow_choice import ENTRIES, make_flow
 from flowviz.panels.parts.flow_stage import outside, window_on
+from flowviz.panels.parts.hand_set_layers import CREASE
+from flowviz.panels.parts.layer_names import counted_in_words, layer_names
+from flowviz.panels.parts.marked_point import follow, round_trip
 from flowviz.panels.parts.volume_words import log_density_in_words
-from flowviz.panels.trajectories import round_trip
 from flowviz.widgets.readouts import format_number
 from flowviz.widgets.stage import Handles
+from tests.panels.one_line import on_one_line
 
 STATE = {
     "flow": "real_nvp",
@@ -77,7 +83,7 @@ def test_waterfall_and_log_density_are_the_engine_s(panel):
     values = panel.show.run.readout["values"]
     assert len(values) == len(bars) + 1 and values[0] == 0
     assert values[-1] == pytest.approx(float(logabsdet), abs=1e-4)
-    assert panel.total == pytest.approx(float(logabsdet), abs=1e-4)
+    assert panel.point.total == pytest.approx(float(logabsdet), abs=1e-4)
 
 
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
@@ -117,14 +123,10 @@ def test_inverse_carries_target_samples_back_and_reports_the_round_trip(panel):
     x = panel.model.target.sample(500, torch.Generator().manual_seed(panel.settings.seed))
     np.testing.assert_allclose(panel.stage.particles[0].states[-1], x, atol=1e-6)
     errors = round_trip(panel.model.flow, x)
-    assert panel.worst.text == format_number(float(errors.max()))
-    assert panel.typical.text == format_number(float(errors.median()))
+    assert panel.flow_numbers.worst.text == format_number(float(errors.max()))
+    assert panel.flow_numbers.typical.text == format_number(float(errors.median()))
     assert float(errors.max()) < 1e-4
     assert panel.stage.direction == "inverse"
-    assert panel.words().startswith("At the marked point the whole flow")
-    panel.settings.position = 0
-    settle(panel)
-    assert panel.header.words.startswith("Back at the base: Real NVP has made a Gaussian")
     panel.stage.direction = "forward"  # the button of the run bar
     settle(panel)
     assert panel.settings.direction == "forward"
@@ -188,26 +190,97 @@ def test_a_change_sends_only_what_it_changes(panel):
     assert sent == ["position", "position"]  # the stage and the strip
 
 
-def test_dragging_the_handle_moves_the_point_and_does_not_echo(panel):
+def dragged(panel, end, place):
+    """As the page does: all handles, one of them elsewhere."""
+    handles = list(panel.stage.handles)
+    handles[end] = Handles([place], labels=handles[end].labels)
+    panel.stage.held = {"set": end, "index": 0}
+    panel.stage.handles = handles
+    panel.stage.held = None
+
+
+def test_dragging_u_moves_the_point_and_x_and_does_not_echo(panel):
     before = panel.waterfall.label
-    echoes = []
-    panel.stage.handles = [Handles([[0.5, -1.25]], labels=["u"])]  # as the page does
-    panel.stage.observe(lambda change: echoes.append(change), names=["handles"])
+    dragged(panel, 0, (0.5, -1.25))
     settle(panel)
     assert panel.settings.point == ((0.5, -1.25),)
     assert panel.waterfall.label != before
-    assert not echoes, "a drag must not be answered with another place for the handle"
+    u, x = panel.stage.handles
+    assert u.points.tolist() == [[0.5, -1.25]] and x.labels == ["x"]
+    with torch.no_grad():
+        image = panel.model.flow(torch.tensor([[0.5, -1.25]]))[0]
+    np.testing.assert_allclose(x.points, image, atol=1e-4)
+
+
+def test_the_handle_that_the_page_has_yet_to_move_is_no_drag(panel):
+    before = list(panel.stage.handles)
+    dragged(panel, 0, (0.5, -1.25))
+    settle(panel)
+    # The last word of a drag, with the other handle where it was before.
+    panel.stage.handles = [Handles([[0.5, -1.25]], labels=["u"]), before[1]]
+    settle(panel)
+    assert panel.settings.point == ((0.5, -1.25),)
+
+
+def test_the_point_can_be_grabbed_where_it_arrives(panel):
+    place = panel.stage.handles[1].points[0] + (0.3, -0.2)
+    dragged(panel, 1, place)
+    settle(panel)
+    with torch.no_grad():
+        u = panel.model.flow.inverse(torch.tensor([place.tolist()]))[0]
+    np.testing.assert_allclose(panel.settings.point, u, atol=1e-3)
+    np.testing.assert_allclose(panel.stage.paths[0].states[-1, 0], place, atol=2e-3)
+    np.testing.assert_allclose(panel.stage.handles[0].points, u, atol=1e-3)
+
+
+def test_log_dets_taken_at_u_miss_autodiff_and_it_says_so(panel):
+    panel.update(spread=4.0)
+    settle(panel)
+    u = torch.tensor(panel.settings.point)
+    flow = panel.model.flow
+    right = float(torch.linalg.slogdet(jacobian(flow, u)[0].detach()).logabsdet)
+    assert panel.flow_numbers.autodiff == pytest.approx(right, abs=1e-5)
+    assert panel.point.total == pytest.approx(right, abs=1e-4)
+    panel.update(misplaced=True)
+    settle(panel)
+    with torch.no_grad():
+        wrong = sum(float(layer(u)[1]) for layer in flow.transform)
+    assert abs(wrong - right) > 0.01, "else nothing is shown"
+    assert panel.point.total == pytest.approx(wrong, abs=1e-4)
+    assert panel.words() == (
+        f"Log-dets taken at u add up to {format_number(wrong)}, autodiff says "
+        f"{format_number(right)}: layer k acts at z_k−1."
+    )
+    assert on_one_line(panel)
+
+
+class Shift(Bijection):
+    def _forward(self, z, context):
+        return z + 1, torch.zeros_like(z[..., 0])
+
+
+class Cubic(Bijection):
+    def _forward(self, z, context):
+        return z**3 + z, (3 * z**2 + 1).log().sum(-1)
+
+
+def test_log_dets_belong_where_the_layer_acts():
+    """T₁(u) = u + 1, T₂(z) = z³ + z at u = 0: log 4, and 0 where both are taken at u."""
+    flow = Flow(StandardNormal(2), [Shift(2), Cubic(2)])
+    point = [[0.0, 0.0]]
+    assert follow(flow, point).total == pytest.approx(2 * math.log(4), abs=1e-6)
+    assert follow(flow, point, misplaced=True).total == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("place", [(50.0, 0.0), (float("nan"), 0.0)])
 def test_a_handle_dragged_too_far_snaps_back_in_words(panel, place):
-    panel.stage.handles = [Handles([place], labels=["u"])]
+    dragged(panel, 0, place)
     settle(panel)
     assert panel.settings.point == ((1.0, 0.6),)
     np.testing.assert_allclose(panel.stage.handles[0].points, [[1.0, 0.6]], atol=1e-6)
     said = f"point=[[{place[0]}, 0.0]] is not allowed: exactly 1 point (x, y), each coordinate "
     assert panel._message.text == f"{said}between -10 and 10"
-    panel.stage.handles = [Handles([[0.5, 0.5]], labels=["u"])]
+    dragged(panel, 0, (0.5, 0.5))
     settle(panel)
     assert panel._message.text == "", "what was refused is history"
 
@@ -216,7 +289,7 @@ def test_a_drag_never_leaves_a_backlog(panel, monkeypatch):
     drawn = []
     describe = panel._describe
     monkeypatch.setattr(
-        panel, "_describe", lambda: (drawn.append(panel.settings.point), describe())
+        panel, "_describe", lambda **_: (drawn.append(panel.settings.point), describe())
     )
     for i in range(200):
         panel.settings.point = [(i / 100, 0.0)]
@@ -355,6 +428,39 @@ def test_words_follow_the_layer_at_hand(panel):
     assert panel.stage.description == panel.words()
 
 
+def test_a_shape_that_is_chosen_waits_for_train_and_that_is_said(panel):
+    panel.settings.update({"target": "two_moons", "trained": 0})
+    settle(panel)
+    assert panel.words().endswith("Not trained yet: press Train.") and on_one_line(panel)
+    panel.state = CREASE
+    settle(panel)
+    assert "press Train" not in panel.words(), "it is set by hand"
+
+
+def test_which_way_is_for_what_is_said_and_a_layer_undone_does_the_opposite(panel):
+    """The misconception: forward and back, sampling and density, and their signs are one."""
+    panel.settings.update({"direction": "inverse", "target": "two_moons", "position": 4.0})
+    settle(panel)
+    assert "still data: Play carries them back, the way of log p(x)." in panel.words()
+    panel.settings.position = 1.5
+    settle(panel)
+    factor = math.exp(float(panel.point.logabsdet[1]))
+    there, back = (f"area ×{format_number(one)}" for one in (factor, 1 / factor))
+    assert there != back
+    ways = ("stretches", "squeezes") if factor > 1 else ("squeezes", "stretches")
+    assert panel.words().startswith(
+        f"At the marked point layer 2 {ways[0]} {there}; undone, it {ways[1]} {back}."
+    )
+    assert on_one_line(panel)
+    panel.settings.position = 0
+    settle(panel)
+    assert panel.words().startswith("Data → base, the way of log p(x): the better the fit")
+    assert on_one_line(panel)
+    panel.settings.direction = "forward"
+    settle(panel)
+    assert panel.words() == "Here they are still the Gaussian of the base: press Play."
+
+
 def test_an_adjusted_layer_is_the_one_whose_sliders_show(panel):
     adjustments = {"2.b": 0.5}
     panel.settings.update({"flow": "planar", "layers": 3, "adjustments": adjustments})
@@ -366,3 +472,11 @@ def test_an_adjusted_layer_is_the_one_whose_sliders_show(panel):
     panel.settings.update({"flow": "radial", "adjustments": {}})
     settle(panel)
     assert section.layer.value == 1
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_family_with_more_layers_than_asked_for_says_how_they_are_counted(name):
+    counted = len(layer_names(catalog.make(name, layers=3)))
+    said = counted_in_words(name)
+    each = int(found[1]) if (found := re.search(r"each is (\d)", said)) else 1
+    assert counted == 3 * each + said.count("one more")

@@ -31,7 +31,7 @@ def taken_port():
 
 def test_defaults():
     options = cli.parser().parse_args([])
-    assert (options.port, options.host, options.theme) == (None, "localhost", None)
+    assert (options.port, options.host, options.theme) == (None, None, None)
     assert options.lab is None and not options.no_browser
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado.websocket import WebSocketClosedError
 
+from flowviz.serving import kernels
 from flowviz.serving.kernels import (
     PAGE,
     THREADS,
@@ -17,25 +19,10 @@ from flowviz.serving.kernels import (
     OwnKernelSpecManager,
     ReapingKernelManager,
 )
-from flowviz.serving.spare import Spare
 from flowviz.serving.websocket import PromptWebsocketConnection
+from tests.serving.managed import with_manager
 
 GRACE = 0.6
-
-
-def with_manager(check, manager_class=ReapingKernelManager, **options) -> None:
-    """Run ``check(manager)``; all its kernels are ended afterwards."""
-
-    async def run() -> None:
-        manager = manager_class(kernel_spec_manager=OwnKernelSpecManager(), **options)
-        try:
-            await check(manager)
-        finally:
-            await manager.shutdown_all(now=True)
-
-    # In a thread of its own: an open browser has an event loop running in this one.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, run()).result()
 
 
 def with_kernel(check, manager_class=ReapingKernelManager, **options) -> None:
@@ -128,68 +115,34 @@ def test_without_the_reaper_such_a_kernel_stays():
     with_kernel(check, AsyncMappingKernelManager)
 
 
-TELL = """
-import os, sys
-print("torch" in sys.modules, os.environ["QUERY_STRING"], os.getcwd(), input.__module__)
-import ipywidgets
-print(ipywidgets.Widget().comm.comm_id != "")
-"""
+class Channel:
+    """A channel of a kernel, which says what the test has it say."""
+
+    socket = SimpleNamespace(closed=False)
+
+    def on_recv(self, hear) -> None:
+        self.says = hear
+
+    def close(self) -> None:
+        """Nobody listens any more."""
 
 
-async def answer(manager, kernel_id: str, code: str) -> str:
-    """What a kernel prints."""
-    client = manager.get_kernel(kernel_id).client()
-    client.start_channels()
-    try:
-        await client.wait_for_ready(timeout=60)
-        heard: list[str] = []
+def test_what_is_said_to_a_page_that_is_away_is_kept_and_too_much_ends_its_kernel(monkeypatch):
+    monkeypatch.setattr(kernels, "MOST_KEPT", 1_000)
 
-        def hear(message: dict) -> None:
-            if message["msg_type"] == "stream":
-                heard.append(message["content"]["text"])
+    async def check(manager, kernel_id):
+        channel = Channel()
+        manager.start_buffering(kernel_id, "its session", {"iopub": channel})
+        channel.says([b"x" * 600])
+        kept = manager.get_buffer(kernel_id, "its session")["buffer"]
+        assert kept == [("iopub", [b"x" * 600])]
+        manager.start_buffering(kernel_id, "its session", {"iopub": channel})
+        for _ in range(2):
+            channel.says([b"x" * 300, b"x" * 300])
+        assert manager.get_buffer(kernel_id, "its session") is None
+        assert await gone(manager, kernel_id)
 
-        await client.execute_interactive(code, output_hook=hear, timeout=60, store_history=False)
-        return "".join(heard)
-    finally:
-        client.stop_channels()
-
-
-def test_a_page_gets_the_spare_process_as_its_kernel_with_everything_imported(tmp_path):
-    async def check(manager):
-        manager.prepare()
-        spare = manager._spare.process
-        environment = {**os.environ, "QUERY_STRING": "layers=6"}
-        kernel_id = await manager.start_kernel(
-            kernel_name="python3", cwd=str(tmp_path), env=environment
-        )
-        assert manager.get_kernel(kernel_id).provisioner.process is spare
-        told = await answer(manager, kernel_id, TELL)
-        assert told == f"True layers=6 {tmp_path} ipykernel.kernelbase\nTrue\n", told
-        assert manager._spare is not None, "the next one is on its way"
-        following = manager._spare.process
-        await manager.shutdown_all(now=True)
-        assert spare.wait(timeout=5) is not None and following.poll() is not None
-
-    with_manager(check, respite=0.2)
-
-
-def test_a_spare_that_has_died_is_done_without():
-    async def check(manager):
-        manager.prepare()
-        spare = manager._spare.process
-        spare.kill()
-        spare.wait()
-        kernel_id = await manager.start_kernel(kernel_name="python3")
-        assert manager.get_kernel(kernel_id).provisioner.process is not spare
-        assert await answer(manager, kernel_id, "print(6 * 7)") == "42\n"
-
-    with_manager(check)
-
-
-def test_a_spare_whose_server_is_gone_ends():
-    spare = Spare(os.environ)
-    spare.process.stdin.close()
-    assert spare.process.wait(timeout=60) == 0
+    with_kernel(check, grace=1000, connect_within=1000)
 
 
 NOTES_INTERRUPTS = """
@@ -256,10 +209,22 @@ def test_the_kernel_is_this_python(tmp_path, monkeypatch):
     assert argv[0] in (sys.executable, "python") and "ipykernel_launcher" in argv
 
 
+def test_what_a_kernel_says_to_a_page_that_is_closing_is_no_error(monkeypatch):
+    class Closing:
+        def write_message(self, *_, **__):
+            raise WebSocketClosedError
+
+    connection = PromptWebsocketConnection.__new__(PromptWebsocketConnection)
+    monkeypatch.setattr(PromptWebsocketConnection, "websocket_handler", Closing())
+    assert connection.write_message(b"late", binary=True) is None
+
+
 def test_the_websocket_sends_at_once(monkeypatch):
     calls = []
 
     class Handler:
+        ws_connection = SimpleNamespace(stream=SimpleNamespace())
+
         def set_nodelay(self, on: bool) -> None:
             calls.append(on)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import re
+import tempfile
 import time
 import urllib.error
 import urllib.request
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from flowviz.serving import security
+from flowviz.serving import cli, paths, security
 from flowviz.widgets.charts import bundle
 
 
@@ -60,6 +62,13 @@ def test_the_page_holds_no_source_and_no_path(page):
 def test_the_page_says_what_phones_need(page):
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page.text
     assert "<title>flowviz</title>" in page.text
+
+
+def test_the_list_says_what_question_each_lesson_answers_and_how_long_it_takes(voila_server):
+    page = unescape(fetch(voila_server.address("/lessons")).text)
+    for lesson in map(paths.about, paths.lessons()):
+        assert lesson.question and lesson.question in page
+        assert f"{lesson.minutes} min" in page
 
 
 def test_a_visitor_without_the_token_gets_the_login_page(voila_server):
@@ -114,7 +123,7 @@ def test_an_unknown_page_is_a_friendly_404(voila_server):
         ("GET", "/favicon.ico", 404),
         ("GET", "/voila/labextensions/x", 404),
         ("GET", "/api/kernels/00000000-0000-0000-0000-000000000000/channels", 404),
-        ("GET", "/voila/render/%ff.ipynb", 400),
+        ("GET", "/voila/render/%ff.ipynb", 404),
         ("POST", "/logout", 405),
         ("PROPFIND", "/", 405),
     ],
@@ -164,12 +173,42 @@ def test_plotly_is_served_once_and_for_good(voila_server, page):
     assert "immutable" in packed.headers["Cache-Control"]
 
 
-def test_a_course_site_may_be_allowed_to_embed_the_pages(monkeypatch):
-    monkeypatch.setenv("FLOWVIZ_FRAME_ANCESTORS", "'self' https://course.example.org")
-    assert "frame-ancestors 'self' https://course.example.org" in security.content_security_policy()
-    monkeypatch.setenv("FLOWVIZ_FRAME_ANCESTORS", "'self'; script-src *")
-    with pytest.raises(ValueError, match="FLOWVIZ_FRAME_ANCESTORS"):
-        security.content_security_policy()
+@pytest.mark.parametrize(
+    "sites",
+    [
+        "'self' https://course.example.org",
+        "https://*.example.org:8443  http://127.0.0.1:8000",
+        "http://[::1]:8000",
+        "'none'",
+    ],
+)
+def test_course_sites_may_be_allowed_to_show_the_pages_in_a_frame(monkeypatch, sites):
+    monkeypatch.setenv(security.FRAME_ANCESTORS, sites)
+    policy = security.content_security_policy()
+    assert policy.endswith("; frame-ancestors " + " ".join(sites.split()))
+
+
+@pytest.mark.parametrize(
+    ("sites", "named"),
+    [
+        ("course.example.org", "'course.example.org'"),
+        ("https://course.example.org/moodle", "'https://course.example.org/moodle'"),
+        ("https://a.example.org, https://b.example.org", "'https://a.example.org,'"),
+        ("'self'; script-src *", "\"'self';\""),
+        ("'none' https://course.example.org", "\"'none'\""),
+        ("*", "'*'"),
+    ],
+)
+def test_what_is_no_site_is_refused_before_anything_is_made(
+    monkeypatch, tmp_path, capsys, sites, named
+):
+    monkeypatch.setenv(security.FRAME_ANCESTORS, sites)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert cli.main(["--no-browser"]) == 1
+    said = capsys.readouterr().err
+    assert f"{security.FRAME_ANCESTORS}: {named} is no site" in said
+    assert "allowed are origins separated by blanks, such as https://course.example.org" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_theme_is_there_before_the_first_paint(start_flowviz):

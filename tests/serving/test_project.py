@@ -94,7 +94,7 @@ def test_ci_runs_the_readmes_own_test_command():
     (pattern,) = re.findall(r"grep -E '(\^python3[^']+)' README\.md", script)
     assert [c for c in README.splitlines() if re.search(pattern, c)] == [commands()[1]]
     assert 'FLOWVIZ_REQUIRE_BROWSER=1 bash -euc "$tests"' in script
-    for check in ("ruff check", "ruff format --check", "mypy"):
+    for check in ("ruff check", "ruff format --check", "mypy", "python -m tests.binder.check"):
         assert f".venv/bin/{check}" in script
     assert re.search(
         r"^npm install .* configurable-http-proxy@\d+\.\d+\.\d+$", script, re.MULTILINE

@@ -12,8 +12,9 @@ import nbformat.v4 as notebooks
 import pytest
 from nbformat import write as write_notebook
 
+from flowviz import panels
 from flowviz.serving import cli, paths, site
-from flowviz.serving.site import formulas, lesson
+from flowviz.serving.site import formulas, index, lesson, pages
 
 PAGES = ["trajectories-3", "jacobian_volume-4"]
 """Two that are made in a moment."""
@@ -44,7 +45,8 @@ def small_lesson(folder: Path) -> Path:
     """A lesson with one panel."""
     path = folder / "01_small.ipynb"
     cells = [notebooks.new_markdown_cell("# A small <lesson>"), notebooks.new_code_cell(CELL)]
-    write_notebook(notebooks.new_notebook(cells=cells), path)
+    said = {"question": "Is it <small>?", "minutes": 20}
+    write_notebook(notebooks.new_notebook(cells=cells, metadata=said), path)
     return path
 
 
@@ -80,10 +82,23 @@ def test_the_index_leads_to_all_panels_and_lessons(written):
     text = (folder / "index.html").read_text("utf-8")
     page = Parsed(text)
     assert page.all("html") == [{"lang": "en"}] and len(page.all("h1")) == 1
-    for said in ("Basics", "Trajectories", "Samples of the base travel", "Planar: one crease"):
+    for said in ("Basics", "Trajectories", "carries the base to the data", "Planar: one crease"):
         assert said in text
-    assert "A small &lt;lesson&gt;" in text
+    for said in ("A small &lt;lesson&gt;", "Is it &lt;small&gt;?", "Lesson · 20 min"):
+        assert said in text
     assert page.addresses == [*(f"{name}.html" for name in PAGES), "01_small.html"]
+
+
+def test_a_lesson_stands_in_the_chapter_of_its_panels(read):
+    found = index.chapters(list(pages.of_panels()), read)
+    assert [one.title for one in found] == ["Basics", "Fitting"]
+    assert [[lesson.file[:2] for lesson in one.lessons] for one in found] == [
+        ["01", "02", "03"],
+        ["04", "05"],
+    ]
+    assert [name for one in found for name in one.panels] == panels.names()
+    text = lesson.Lesson("06.html", paths.About("Of words alone", "", 0))
+    assert [one.title for one in index.chapters([], [text])] == [index.REST]
 
 
 def test_a_panels_page_leads_back_and_marks_itself(written):
@@ -123,7 +138,7 @@ def read() -> list[lesson.Lesson]:
     return [lesson.read(path) for path in paths.lessons()]
 
 
-WORDS = {"log", "det", "Cov", "forward", "reverse"}
+WORDS = {"sup", "log", "det", "lim", "Cov", "sinh", "cosh", "forward", "reverse"}
 
 
 def test_every_formula_of_the_lessons_is_mathml_with_nothing_of_latex_left(read):
@@ -166,7 +181,7 @@ def test_a_formula_that_cannot_be_shown_is_named(tex):
 
 
 def test_the_lessons_panels_are_pages_of_their_own(read):
-    (one,) = (one for one in read if one.file.startswith("03_"))
+    (one,) = (one for one in read if one.file.startswith("04_"))
     assert [made.name for made in one.made] == ["kl_comparison"] * 3
     assert one.made[0].settings["target"] == "old_faithful", "inside tried_in"
     assert one.made[2].settings["log_c"] == 3.0
@@ -177,13 +192,17 @@ def test_the_lessons_panels_are_pages_of_their_own(read):
 
 
 def test_a_prediction_is_a_question_with_its_answer_folded_away(read):
-    (one,) = (one for one in read if one.file.startswith("03_"))
-    assert one.body.count('class="fv-question"') == 3
+    (one,) = (one for one in read if one.file.startswith("04_"))
+    assert one.body.count('class="fv-question"') == 4
     question = one.body.partition("A model reproduces four of eight")[2].partition("</section>")[0]
     options, answer = question.split("<details>")
     assert options.count("<li>") == 4 and "On its four modes" not in options
     assert "<b>log 2 and infinite.</b> On its four modes" in answer
-    assert "predict(" not in one.body, "that would give the answer away"
+    number = one.body.partition("two well separated modes")[2].partition("</section>")[0]
+    assert "<b>1.39 nats.</b> On its mode p = 4 p*" in number
+    assert "predict(" not in one.body and "predict_number(" not in one.body, (
+        "that would give the answer away"
+    )
     assert one.body.count("This task is done, and its answer checked") == 3
 
 

@@ -40,7 +40,7 @@ def test_it_holds_notebooks_scripts_styles_and_templates(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         assert f"flowviz/notebooks/{path.name}" in names
-    for suffix in ("*.js", "*.css", "*.j2", "*.html", "*.json"):
+    for suffix in ("*.js", "*.css", "*.j2", "*.html", "*.json", "*.template"):
         for path in sorted((ROOT / "flowviz").rglob(suffix)):
             assert path.relative_to(ROOT).as_posix() in names
     shared = {name.partition("/data/")[2] for name in names if "/data/" in name}
@@ -48,6 +48,8 @@ def test_it_holds_notebooks_scripts_styles_and_templates(wheel):
         assert f"share/jupyter/voila/templates/flowviz/{name}" in shared
     for name in ("package.json", "patience.js"):
         assert f"share/jupyter/labextensions/flowviz/{name}" in shared
+    for name in ("jupyter_server_config.py", "voila.py"):
+        assert f"flowviz/serving/server_config/{name}" in names
     assert not any(name.startswith("tests/") for name in names)
 
 

@@ -39,14 +39,40 @@ def test_linked_modules_run(tmp_path: Path) -> None:
     assert said.stdout.strip() == '{"answer":42,"half":1,"word":"hello2"}'
 
 
-def test_comments_on_lines_of_their_own_stay_behind(tmp_path: Path) -> None:
+def test_a_page_runs_a_widgets_module_once_however_many_there_are(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node found: install Node.js to run the JavaScript tests")
+    source = (
+        'import {{ part }} from "./part.js";\nconsole.log("{0}");\nexport default {{ part }};\n'
+    )
+    part = 'console.log("part");\nexport const part = {};\n'
+    for name, said in (("a", "first"), ("b", "first"), ("c", "second")):
+        folder = tmp_path / name
+        folder.mkdir()
+        entry = write(folder, main=source.format(said), part=part)
+        (tmp_path / f"{name}.mjs").write_text(esm.widget(entry))
+    (tmp_path / "all.mjs").write_text(
+        "const of = async (name) => (await import(`./${name}.mjs`)).default;\n"
+        'const [a, b, c] = [await of("a"), await of("b"), await of("c")];\n'
+        "console.log(a === b, a === c, a.part === b.part);\n"
+    )
+    said = subprocess.run(
+        [node, str(tmp_path / "all.mjs")], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split() == ["part", "first", "part", "second", "true", "false", "true"]
+
+
+def test_comments_on_lines_of_their_own_and_indentation_stay_behind(tmp_path: Path) -> None:
     entry = write(
         tmp_path,
         main="// gone\n/** gone\n * too */\nconst page = 'https://a'; // kept\n"
-        "  // gone\nexport default page;\n",
+        "  // gone\n\n  const said = `one\\`\n  two\n\n`;\n\texport default page;\n",
     )
     linked = esm.module(entry)
-    assert "gone" not in linked and "const page = 'https://a'; // kept\n" in linked
+    assert "gone" not in linked
+    kept = "\nconst page = 'https://a'; // kept\nconst said = `one\\`\n  two\n\n`;\nconst $default"
+    assert kept in linked
 
 
 def test_a_module_imported_twice_is_written_once(tmp_path: Path) -> None:

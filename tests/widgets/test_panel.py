@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import pytest
 
-from flowviz.widgets.panel import draws
+from flowviz.widgets.panel import Panel, draws
 from tests.widgets.demo_panel import Demo
 
 
@@ -38,6 +39,62 @@ def test_a_method_is_called_for_what_it_draws_from_alone(panel):
     panel.update(layers=7, rate=0.03)
     waited(panel)
     assert panel.drawn == ["tell", "paint", "tell"]
+
+
+class Chained(Demo):
+    """One method goes on from what another has made, while the state changes between them."""
+
+    def build(self):
+        self.seen = []
+        return super().build()
+
+    @draws("layers")
+    def first(self) -> None:
+        self.made = self.settings.layers
+        if self.made in (5, 6):
+            self.settings.layers = self.made + 1
+
+    @draws("layers")
+    def second(self) -> None:
+        self.seen.append(self.made)
+
+
+def test_what_changes_while_it_is_drawn_is_drawn_whole_once_more():
+    panel = Chained(layers=4)
+    try:
+        panel.update(layers=5)
+        waited(panel)
+        assert panel.settings.layers == panel.made == panel.seen[-1] == 7
+    finally:
+        panel.close()
+
+
+class Slow(Demo):
+    """Its picture takes as long as it is held up."""
+
+    def build(self):
+        self.free = threading.Event()
+        self.free.set()
+        return super().build()
+
+    @draws("layers")
+    def slowly(self) -> None:
+        assert self.free.wait(5)
+
+
+def test_what_is_said_is_of_what_is_drawn_and_that_is_told_while_it_is_another():
+    panel = Slow(layers=4)
+    try:
+        assert not panel.header.drawing
+        panel.free.clear()
+        panel.update(layers=5)
+        Panel.note(panel, seed=3)  # which draws nothing
+        assert panel.header.drawing and panel.header.words == "There are 4 layers."
+        panel.free.set()
+        waited(panel)
+        assert not panel.header.drawing and panel.header.words == "There are 5 layers."
+    finally:
+        panel.close()
 
 
 def test_drawing_from_what_is_no_setting_is_an_error_of_the_class():
@@ -193,6 +250,32 @@ def test_goals_are_ticked_when_they_are_reached_and_stay_so(panel):
     panel.update(layers=2)
     waited(panel)
     assert panel.goal_list.reached == [0]
+
+
+def test_who_forgets_the_ticks_reaches_a_goal_anew(panel):
+    panel.update(layers=12)
+    waited(panel)
+    panel.goal_list.reached = []  # as the page's button does
+    panel.update(layers=11)
+    waited(panel)
+    assert panel.goal_list.reached == [], "it still holds"
+    for layers, reached in ((2, []), (12, [0])):
+        panel.update(layers=layers)
+        waited(panel)
+        assert panel.goal_list.reached == reached
+
+
+def test_what_a_preset_brings_is_reached_by_nobody_until_it_has_been_lost(panel, monkeypatch):
+    monkeypatch.setattr(Demo, "presets", (("Deep", {"layers": 11}),))
+    panel.apply_preset(0)
+    waited(panel)
+    panel.update(rate=0.05)
+    waited(panel)
+    assert panel.goal_list.reached == [], "it is as deep as the preset has made it"
+    for layers, reached in ((4, []), (12, [0])):
+        panel.update(layers=layers)
+        waited(panel)
+        assert panel.goal_list.reached == reached
 
 
 def test_job_starts_reports_and_stops(panel):

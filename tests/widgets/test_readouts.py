@@ -36,10 +36,10 @@ from flowviz.widgets.readouts import (
         (1.23e-7, 2.0e-8, "(1.2 ± 0.2)·10⁻⁷"),
         (5.0, 0.0, "5.00 ± 0"),
         (1.0, math.nan, "1.00 ± unknown"),
-        (1.0, math.inf, "1.00 ± infinite"),
+        (1.0, math.inf, "1.00 ± ∞"),
         (math.nan, 0.1, "undefined"),
-        (math.inf, 0.1, "infinite"),
-        (-math.inf, None, "−infinite"),
+        (math.inf, 0.1, "∞"),
+        (-math.inf, None, "−∞"),
         (0.04162, None, "0.0416"),
         (0.0, 0.0, "0 ± 0"),
         (3, 0.2, "3.0 ± 0.2"),
@@ -99,7 +99,7 @@ def test_notes_escape():
 
 
 def test_numbers_side_by_side_have_the_same_decimals():
-    assert format_alike([0.8412, -0.0131, math.inf]) == ["0.841", "−0.013", "infinite"]
+    assert format_alike([0.8412, -0.0131, math.inf]) == ["0.841", "−0.013", "∞"]
     assert format_alike([-0.001, 0.0], 2) == ["−0.0010", "0"]
     assert format_alike([0.59, -0.0004], 2) == ["0.59", "−0.0004"]
     assert format_alike([0.59, 0.0049, 0.0051], 2) == ["0.59", "0.005", "0.01"]
@@ -143,7 +143,7 @@ def test_angles(radians, text):
         (-0.125, 0.001, "≥ −0.13, under 1 % outside"),
         (0.0, 0.5, "≥ 0, 50 % outside"),
         (12.0, 0.9999, "≥ 12, over 99 % outside"),
-        (math.inf, 0.5, "infinite"),
+        (math.inf, 0.5, "∞"),
     ],
 )
 def test_bounds_are_rounded_down(value, outside, text):

@@ -31,7 +31,7 @@ def test_unknown_names_list_the_known_and_the_nearest():
             f"the names are {', '.join(panels.names())}"
         )
     for given in ("zzzz", None, 3, ["kl_comparison"]):
-        with pytest.raises(ValueError, match=": the names are trajectories, jac"):
+        with pytest.raises(ValueError, match=": the names are change_of_variables, traj"):
             panels.make(given)
     with pytest.raises(AttributeError, match=r"'KLCompare'\. Did you mean 'KLComparison'\?"):
         panels.KLCompare  # noqa: B018

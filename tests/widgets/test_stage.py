@@ -247,7 +247,7 @@ def test_buffers_stay_binary_in_the_state() -> None:
 
 
 def test_what_the_page_says_is_not_echoed() -> None:
-    stage = Stage([Handles(states(2, 2), labels=["a", "b"])])
+    stage = Stage([Handles(states(2, 2), labels=["a", "b"], noun="mode")])
     wire = Wire(stage)
     moved = stage.get_state()["handles"]
     moved[0]["points"] = [[0.5, 1.5], [2.0, None]]
@@ -258,7 +258,7 @@ def test_what_the_page_says_is_not_echoed() -> None:
     assert [m["data"]["method"] for m in wire.messages] == []
     assert stage.handles[0].points[0].tolist() == [0.5, 1.5]
     assert np.isnan(stage.handles[0].points[1, 1])
-    assert stage.handles[0].labels == ["a", "b"]
+    assert stage.handles[0].labels == ["a", "b"] and stage.handles[0].noun == "mode"
     assert len(seen) == 1
     assert (stage.position, stage.picked, stage.probe) == (0.25, 3, [1.0, 2.0])
 

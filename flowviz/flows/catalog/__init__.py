@@ -7,6 +7,8 @@ named like its section of the review.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -36,6 +38,24 @@ __all__ = ["Entry", "entry", "make", "names"]
 
 _BORROWING = threading.Lock()
 """Held while a flow draws from torch's one generator: two threads would share its numbers."""
+
+
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    """Torch's generators begin at a seed, and are afterwards as they were; None: left alone.
+
+    Those of GPUs only where one is in use: to seed them would be to wake them.
+    """
+    if seed is None:
+        yield
+        return
+    awake = torch.cuda.is_initialized() or torch.get_default_device().type == "cuda"
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if awake else []):
+        if awake:
+            torch.manual_seed(seed)
+        else:
+            torch.default_generator.manual_seed(int(seed))
+        yield
 
 
 def names() -> list[str]:
@@ -85,9 +105,7 @@ def make(
     if seed is not None:
         arguments.seed(seed)
     # The networks draw from the global generator: borrow it, and give it back as it was.
-    with _BORROWING, torch.random.fork_rng(devices=[], enabled=seed is not None):
-        if seed is not None:
-            torch.manual_seed(seed)
+    with _BORROWING, _seeded(seed):
         generator = Generator().manual_seed(int(torch.randint(2**31, ())))
         settings = {**family.options, **options}
         flow = Flow(StandardNormal(dim), family.build(dim, layers, settings, generator))

@@ -21,6 +21,9 @@ from flowviz.flows.continuous.tableaus import TABLEAUS
 # "adaptive" takes rtol, the others steps.
 _SOLVE = {"context": 0, "solver": "adaptive", "steps": 8, "rtol": 1e-5, "gradient": "backprop"}
 
+PACE = 3.0
+"""Of fields whose parameters are of order 1, at which Adam's absolute steps are small."""
+
 
 def _solver(settings: dict[str, Any]) -> Solver:
     name = settings["solver"]
@@ -77,6 +80,7 @@ ENTRIES = (
         inverse_cost="the same solve backwards",
         build=_cnf,
         layers=1,
+        pace=PACE,
         options={"hidden": (64, 64), **_SOLVE},
     ),
     Entry(
@@ -93,6 +97,7 @@ ENTRIES = (
         inverse_cost="the same solve backwards",
         build=_planar_cnf,
         layers=1,
+        pace=PACE,
         options={"units": 32, **_SOLVE},
     ),
     Entry(
@@ -111,6 +116,7 @@ ENTRIES = (
         inverse_cost="the same solve backwards",
         build=_ffjord,
         layers=1,
+        pace=PACE,
         options={"hidden": (64, 64), **_SOLVE},
     ),
 )

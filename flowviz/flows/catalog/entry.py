@@ -45,6 +45,7 @@ class Entry:
         exact_logabsdet: the log-determinant is exact; otherwise truncated or estimated.
         page: why a web page cannot play its passes (:meth:`Flow.program`); "" where it can.
         layers: how many layers are made when nothing is said.
+        pace: how many times the learning rate of other families its training wants.
         options: the settings that the family has besides ``layers``, with their defaults;
             ``hidden``, ``bins`` and ``context`` mean the same wherever they occur.
         min_dim, max_dim, dim_multiple: which D the family takes.
@@ -65,6 +66,7 @@ class Entry:
     exact_logabsdet: bool = True
     page: str = ""
     layers: int = 4
+    pace: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
     min_dim: int = 1
     max_dim: int | None = None

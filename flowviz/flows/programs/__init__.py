@@ -1,9 +1,9 @@
-"""A flow's passes as programs: plain files that a page's engine plays, without PyTorch.
+"""Programs: a flow's passes as plain files that a page's engine plays, without PyTorch.
 
 A pass is recorded below autograd, as :mod:`flowviz.flows.recording` does, and lowered: views
 vanish into addresses, what is always the same is computed once and for all, neighbouring
 elementwise operations become one loop, and of the hundred and fifty operators that flows use a
-few kinds of kernel are left.
+few kinds of kernel are left. Any other function of tensors of fixed shapes can be recorded as well.
 
 A file is the length of its header (8 bytes, little endian), the header (JSON), and one block of
 float32 or float16 numbers: those of the parameters and of the constants. It holds no code. Wherever
@@ -26,7 +26,20 @@ The kernels: ``map`` (instructions for every element of a shape), ``sum``, ``max
 ``solve``, ``lu``, ``lu_solve``, and ``repeat``: kernels that are played until a tensor is 0.
 """
 
-from flowviz.flows.programs.passes import numbers, program
+from flowviz.flows.programs.functions import of_density, of_draws, of_function
+from flowviz.flows.programs.passes import apart, beside, learn, numbers, place, program
 from flowviz.flows.programs.program import VERSION, Program
 
-__all__ = ["VERSION", "Program", "numbers", "program"]
+__all__ = [
+    "VERSION",
+    "Program",
+    "apart",
+    "beside",
+    "learn",
+    "numbers",
+    "of_density",
+    "of_draws",
+    "of_function",
+    "place",
+    "program",
+]

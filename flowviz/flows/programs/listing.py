@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextvars import Token
 from dataclasses import dataclass
@@ -18,6 +19,17 @@ from flowviz.flows.recording.tape import Name, Operation, Tape, found
 aten = torch.ops.aten
 NOISE = {aten.randn.default: torch.randn, aten.randn.generator: torch.randn}
 """Operators whose numbers whoever plays the program draws for it: N(0, 1) each."""
+UNIFORM = {aten.rand.default, aten.rand.generator}
+"""Draws from [0, 1): they are made of normal ones."""
+WHOLE = {
+    aten.randint.default,
+    aten.randint.generator,
+    aten.randint.low,
+    aten.randint.low_generator,
+}
+"""Draws of whole numbers: they are made of uniform ones."""
+BELOW_ONE = 1 - 2**-24
+"""The largest number below 1 that float32 has."""
 
 
 class Listed(NamedTuple):
@@ -143,6 +155,10 @@ class Listing(Tape):
             made = NOISE[function](*arguments, **(keywords or {}))
             self.noise.append(self.add(made))
             return made
+        if function in UNIFORM:
+            return self._uniform(*arguments, **(keywords or {}))
+        if function in WHOLE:
+            return self._whole(*arguments, **(keywords or {}))
         before = len(self.operations)
         result = super().__torch_dispatch__(function, types, arguments, keywords)
         if torch.Tag.inplace_view in function.tags:
@@ -156,3 +172,19 @@ class Listing(Tape):
             laid = [t.detach() for t in results]
             self.listed.append(Listed(self.operations[-1], laid, values))
         return result
+
+    def _uniform(self, size: Sequence[int], **keywords: Any) -> Tensor:
+        """Draws from [0, 1), written down as Φ of normal ones."""
+        with self:
+            normal = torch.randn(size, **keywords)
+            uniform = 0.5 * torch.erfc(-math.sqrt(0.5) * normal)
+            return uniform.clamp(max=BELOW_ONE)
+
+    def _whole(self, *given: Any, dtype: Any = None, layout: Any = None, **keywords: Any) -> Tensor:
+        """Draws of whole numbers from ``low`` to below ``high``, written down as uniform ones."""
+        *bounds, size = given
+        low, high = bounds if len(bounds) == 2 else (0, *bounds)
+        with self:
+            uniform = torch.rand(size, **keywords)
+            whole = (uniform * (high - low)).floor()
+            return aten._to_copy.default(whole, dtype=torch.int64) + low

@@ -190,6 +190,9 @@ class Lowering:
         view = self.listing.view(name)
         if view.buffer not in self.constants:
             return view
+        turned = view.turned
+        if turned in self._condensed:
+            return self._condensed[turned].turned
         if view not in self._condensed:
             self._condensed[view] = self._once(self.constant(view))
         return self._condensed[view]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from flowviz import arguments
 from flowviz.flows.continuous import AdaptiveSteps, Continuous, FixedSteps
+from flowviz.flows.continuous.straight_paths import continuous_layers, velocity_losses
 from flowviz.flows.flow import Flow
 from flowviz.flows.normalisation.actnorm import ActNorm
 from flowviz.flows.programs.lowering import Unlowered
@@ -22,8 +23,6 @@ from flowviz.flows.recording.tape import Unsteady
 STEPS = 8
 """Of the fourth-order Runge–Kutta method over the unit of time, in the place of adaptive ones:
 their number depends on the points."""
-
-LogDensity = Callable[[Tensor], Tensor]
 
 
 def _forward(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
@@ -57,13 +56,22 @@ def _descent(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
     return {"losses": -log_prob.detach(), "gradients": _gradients(-log_prob, parameters)}
 
 
-def _reverse_descent(log_density: LogDensity) -> Pass:
-    def run(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
-        x, log_prob = flow._forward_and_log_prob(inputs["z"], inputs.get("context"))
-        losses = log_prob - log_density(x)
-        return {"losses": losses.detach(), "gradients": _gradients(losses, parameters)}
+def _matching_descent(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
+    x = inputs["z"]
+    u = flow.base.sample(len(x))
+    # Made of normal noise, as a page draws it: so the same draws can be compared with PyTorch.
+    noise = torch.randn(len(x), len(continuous_layers(flow)), dtype=x.dtype, device=x.device)
+    losses = velocity_losses(flow, x, u, torch.special.erfc(-math.sqrt(0.5) * noise) / 2)
+    return {"losses": losses.detach(), "gradients": _gradients(losses, parameters)}
 
-    return run
+
+def _pulled_descent(flow: Flow, inputs: Given, parameters: Given) -> Outputs:
+    """Of reverse KL to a density that is given at x = T(z), with its gradient there."""
+    x, log_prob = flow._forward_and_log_prob(inputs["z"], inputs.get("context"))
+    losses = log_prob - inputs["log_density"]
+    # As far as the gradient goes log p*(x) is x · ∇log p*(x), of a fixed slope.
+    moved = log_prob - (inputs["pull"] * x).sum(-1)
+    return {"losses": losses.detach(), "gradients": _gradients(moved, parameters)}
 
 
 def _gradients(losses: Tensor, parameters: Given) -> list[Tensor]:
@@ -74,27 +82,24 @@ def _gradients(losses: Tensor, parameters: Given) -> list[Tensor]:
     return [gradient / len(losses) for gradient in found]
 
 
+MATCHING, PULLED = "matching_descent", "pulled_descent"
 Pass = Callable[[Flow, Given, Given], Outputs]
 PASSES: dict[str, Pass] = {
     "forward": _forward,
     "inverse": _inverse,
     "log_prob": _log_prob,
     "descent": _descent,
+    MATCHING: _matching_descent,
+    PULLED: _pulled_descent,
 }
 """What each yields, of its inputs and of what the flow has learned."""
 
-REVERSE = "reverse_descent"
-TRAINING = ("descent", REVERSE)
+TRAINING = ("descent", MATCHING, PULLED)
 
 
-def program(
-    flow: Flow, kind: str, log_density: LogDensity | None = None, stretches: int = 1
-) -> Program:
+def program(flow: Flow, kind: str, stretches: int = 1) -> Program:
     """See :meth:`flowviz.flows.flow.Flow.program`."""
-    passes = PASSES if log_density is None else {REVERSE: _reverse_descent(log_density)}
-    if log_density is None and kind == REVERSE:
-        raise ValueError(f"the program {REVERSE!r} needs log_density, that of the target")
-    run = arguments.named("program", kind, passes)
+    run = arguments.named("program", kind, PASSES)
     arguments.whole("stretches", stretches, 1)
     # A copy for each, as a pass may leave other statistics.
     copies = [_prepared(flow, training=kind in TRAINING) for _ in (FEW, MORE)]
@@ -138,9 +143,82 @@ def _prepared(flow: Flow, training: bool) -> Flow:
 
 def numbers(flow: Flow) -> np.ndarray:
     """What the flow has learned, one tensor after the other, as its programs order it, float32."""
-    tensors = [table[leaf] for (table, leaf), *_ in _places(flow).values()]
-    flat = [t.detach().cpu().reshape(-1).float() for t in tensors if t is not None]
+    flat = [t.detach().cpu().reshape(-1).float() for t in _learned(flow)]
     return torch.cat([torch.zeros(0), *flat]).numpy()
+
+
+def learn(flow: Flow, given: np.ndarray) -> None:
+    """Let the flow have learned these, which are ordered as :func:`numbers` orders them.
+
+    Raises:
+        ValueError: they are not as many as the flow has, or not finite.
+    """
+    tensors = _learned(flow)
+    wanted = sum(t.numel() for t in tensors)
+    if given.shape != (wanted,):
+        raise ValueError(f"the flow has learned {wanted} numbers, got {list(given.shape)}")
+    if not np.isfinite(given).all():
+        raise ValueError("not all that was learned is finite")
+    for layer in flow.modules():
+        if isinstance(layer, ActNorm):
+            layer.initialised.fill_(True)  # No batch is to set what has been learned.
+    at = 0
+    for tensor in tensors:
+        part = torch.from_numpy(given[at : at + tensor.numel()].copy())
+        tensor.data.copy_(part.reshape(tensor.shape))
+        at += tensor.numel()
+
+
+def place(flow: Flow, tensor: Tensor) -> int:
+    """Where a tensor that the flow has learned begins in its :func:`numbers`.
+
+    Raises:
+        ValueError: the flow has it not.
+    """
+    at = 0
+    for own in _learned(flow):
+        if own is tensor:
+            return at
+        at += own.numel()
+    raise ValueError("the flow has not learned that tensor")
+
+
+def beside(flow: Flow, values: Iterable[tuple[Tensor, Tensor]]) -> np.ndarray:
+    """What belongs to tensors that the flow has learned, where its :func:`numbers` have those.
+
+    Args:
+        values: tensors of the flow's, and something of the same shape for each; 0 for all others.
+
+    Raises:
+        ValueError: the flow has not learned one of them.
+    """
+    found = np.zeros_like(numbers(flow))
+    for tensor, value in values:
+        at = place(flow, tensor)
+        found[at : at + tensor.numel()] = value.detach().cpu().reshape(-1).float().numpy()
+    return found
+
+
+def apart(flow: Flow, given: np.ndarray, tensors: Iterable[Tensor]) -> list[Tensor]:
+    """The parts that belong to tensors that the flow has learned: :func:`beside` taken apart.
+
+    Raises:
+        ValueError: the flow has not learned one of them, or has not as many numbers.
+    """
+    wanted = len(numbers(flow))
+    if given.shape != (wanted,):
+        raise ValueError(f"the flow has learned {wanted} numbers, got {list(given.shape)}")
+    starts = [(place(flow, tensor), tensor) for tensor in tensors]
+    return [
+        torch.from_numpy(given[at : at + tensor.numel()].copy()).reshape(tensor.shape)
+        for at, tensor in starts
+    ]
+
+
+def _learned(flow: Flow) -> list[Tensor]:
+    """The tensors that the flow has learned, in the order of its programs."""
+    places = (there[0] for there in _places(flow).values())
+    return [tensor for table, leaf in places if (tensor := table[leaf]) is not None]
 
 
 def _of_size(flow: Flow, run: Pass, said: Mapping[str, object], n: int, stretches: int) -> Program:
@@ -148,6 +226,8 @@ def _of_size(flow: Flow, run: Pass, said: Mapping[str, object], n: int, stretche
     inputs = {"z": torch.randn(n, flow.dim, generator=generator).to(flow.like)}
     if flow.context:
         inputs["context"] = torch.randn(n, flow.context, generator=generator).to(flow.like)
+    if run is _pulled_descent:
+        inputs["log_density"], inputs["pull"] = inputs["z"].sum(-1), inputs["z"].clone()
     places = _places(flow)
 
     def function(inputs: Given, learned: Given) -> Outputs:

@@ -36,6 +36,11 @@ class View:
         strides = [0 if mine == 1 != its else stride for mine, its, stride in pairs]
         return View(self.buffer, self.offset, tuple(shape), (*[0] * new, *strides))
 
+    @property
+    def turned(self) -> View:
+        """The same with the dimensions the other way round."""
+        return View(self.buffer, self.offset, self.shape[::-1], self.strides[::-1])
+
     def moved_last(self, dims: Sequence[int]) -> View:
         """The same with these dimensions at the end."""
         order = [d for d in range(len(self.shape)) if d not in dims] + list(dims)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from flowviz.flows import Bijection, Flow
+from flowviz.flows.programs import place
 from flowviz.panels.parts.layer_names import layer_names
 from flowviz.widgets.controls import Controls
 from flowviz.widgets.layout import button, classed, stack
@@ -27,7 +29,7 @@ BOUND = 20.0
 """The largest |value| that an adjusted parameter may have."""
 
 REACH = 4.0
-"""Sliders go from −REACH to REACH, further where the value lies further."""
+"""Sliders go from −REACH to REACH, further where the value lies; ``turning.js`` has the same."""
 
 _KEY = re.compile(r"[0-9]{1,3}(\.[A-Za-z_][A-Za-z0-9_]*)+(\.[0-9]{1,3})*")
 _SYMBOLS = {"u": "v, free", "z0": "centre z₀", "raw_alpha": "α, raw", "raw_s": "α + β, raw"}
@@ -194,6 +196,7 @@ class AdjustLayer:
         self._followed: Any = None
         self._layers: tuple[list[str], list[int]] = ([], [])
         self._before: dict[str, list[float]] = {}
+        self._given, self._turned_to = 0, settings.adjustments
         self.layer = classed(
             widgets.Dropdown(
                 options=[("1", 1)], description="Adjust a layer", tooltip="Whose numbers to turn"
@@ -203,9 +206,17 @@ class AdjustLayer:
         self.sliders = [self._slider() for _ in range(MOST_SCALARS)]
         undo = button("Undo adjustments", self._undo, help="Back to the numbers before")
         self._undo_button = undo
-        self.widget = stack(self.layer, *self.sliders, undo)
+        # The page comes to know the flow when one comes near its numbers.
+        self.widget = classed(stack(self.layer, *self.sliders, undo), "fv-turns")
         controls.put("adjustments", self.widget)
         self.layer.observe(lambda _: self._follow(), names=["value"])
+
+    @property
+    def given(self) -> int:
+        """Goes up with the adjustments, save where a slider was turned: a page knows of that."""
+        if self._settings.adjustments != self._turned_to:
+            self._given, self._turned_to = self._given + 1, self._settings.adjustments
+        return self._given
 
     def apply(self, flows: Sequence[Flow], adjustments: Values, *, fresh: bool) -> None:
         """Bring flows of one kind in line with the adjustments.
@@ -257,8 +268,28 @@ class AdjustLayer:
         self.widget.layout.display = None if self._layers[1] else "none"
         self._follow(flow)
 
+    def places(self, flow: Flow) -> dict[str, int]:
+        """Which of the numbers that the flow has learned each slider turns, by the slider's key."""
+        self._follow(flow)
+        shown = zip(self.sliders, self._scalars, strict=False)
+        return {slider.key: place(flow, one.tensor) + one.entry for slider, one in shown}
+
+    def turning(self, flow: Flow) -> list[dict[str, Any]]:
+        """For a page without a kernel: all layers with sliders, and the numbers that they turn."""
+        return [
+            {
+                "title": f"{layer} · {name}",
+                "numbers": [
+                    {"label": one.label, "place": place(flow, one.tensor) + one.entry}
+                    for one in found
+                ],
+            }
+            for layer, name in enumerate(layer_names(flow), 1)
+            if (found := scalars(flow, layer))
+        ]
+
     def _slider(self) -> Slider:
-        slider = Slider(min=-REACH, max=REACH, step=0.01)
+        slider = Slider(min=-REACH, max=REACH, step=0.01, key=f"slider {uuid.uuid4().hex}")
         slider.observe(lambda change: self._turned(slider, change["new"]), names=["value"])
         return slider
 
@@ -290,8 +321,12 @@ class AdjustLayer:
         position = self.sliders.index(slider)
         if self._following or position >= len(self._scalars):
             return
+        self._given = self.given
         now: Mapping[str, float] = dict(self._settings.adjustments)
-        self._settings.adjustments = {**now, self._scalars[position].key: value}
+        turned = {**now, self._scalars[position].key: value}
+        # Before it is so: what is drawn for it asks at once what was given.
+        self._turned_to = type(self._settings).adjustments.coerce(turned)
+        self._settings.adjustments = turned
 
     def _undo(self) -> None:
         self._settings.adjustments = {}

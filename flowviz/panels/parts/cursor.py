@@ -47,6 +47,12 @@ class Cursor:
         ratio = polygon_area(self.outline[after]) / polygon_area(self.outline[before])
         return float(analytic), float(autodiff), math.log(ratio) if ratio > 0 else -math.inf
 
+    def in_words(self) -> str:
+        """Where it is, and what the layers do there together."""
+        x, y = self.states[0].tolist()
+        total = float(self.logabsdet.sum())
+        return f"At the cursor ({x:.2f}, {y:.2f}) the sum of log|det J| is {total:.3f}."
+
     def shapes(self) -> list[Mark]:
         """The square's image, and the parallelogram that the Jacobians alone predict."""
         product = torch.eye(2, dtype=self.jacobians.dtype)
@@ -56,21 +62,22 @@ class Cursor:
             product = J @ product
             predicted.append(state + offsets @ product.mT)
         return [
-            Shapes(self.outline[:, None], palette="ink", fill=0.15),
-            Shapes(torch.stack(predicted)[:, None], palette="ink", fill=0.0, width=1.25),
+            Shapes(self.outline[:, None], palette="ink", fill=0.15, label="image of the square"),
+            Shapes(
+                torch.stack(predicted)[:, None],
+                palette="ink",
+                fill=0.0,
+                width=1.25,
+                label="its linear image",
+            ),
         ]
 
 
 def look(flow: Flow, point: Sequence[Sequence[float]], side: float) -> Cursor:
     """Look closely at a point of the base plane, and at a square of that side around it."""
-    like = flow.like
-    u = torch.tensor(point, device=like.device, dtype=like.dtype)
-    steps = torch.linspace(-0.5, 0.5, EDGE_POINTS + 1, device=like.device, dtype=like.dtype)[:-1]
-    half = torch.full_like(steps, 0.5)
-    edges = [(steps, -half), (half, steps), (-steps, half), (-half, -steps)]
-    square = torch.cat([torch.stack(edge, -1) for edge in edges])
+    u = torch.as_tensor(point, device=flow.like.device, dtype=flow.like.dtype)
     with torch.no_grad():
-        trace = flow.trace(torch.cat([u, u + side * square]))
+        trace = flow.trace(torch.cat([u, u + side * _square().to(u)]))
         states = trace.states[:, 0]
         jacobians = [
             jacobian(layer, state) for layer, state in zip(flow.transform, states, strict=False)
@@ -83,6 +90,32 @@ def look(flow: Flow, point: Sequence[Sequence[float]], side: float) -> Cursor:
         whole=whole.detach().cpu(),
         outline=trace.states[:, 1:].cpu(),
     )
+
+
+@torch.no_grad()
+def area_factors(
+    flow: Flow, point: Sequence[Sequence[float]], sides: Sequence[float], layer: int
+) -> list[float]:
+    """The area of the image of a square around a point over its own, for squares of these sides.
+
+    Args:
+        layer: which one (1 … K) is measured, or the whole flow (0).
+    """
+    u = torch.as_tensor(point, device=flow.like.device, dtype=flow.like.dtype)
+    square = _square().to(u)
+    corners = u + torch.as_tensor(sides).to(u)[:, None, None] * square
+    states = flow.trace(corners.reshape(-1, 2)).states.reshape(-1, len(sides), len(square), 2)
+    before, after = (layer - 1, layer) if layer else (0, -1)
+    pairs = zip(states[before], states[after], strict=True)
+    return [polygon_area(image) / polygon_area(own) for own, image in pairs]
+
+
+def _square() -> Tensor:
+    """The boundary of the square of side 1 around 0, ``[V, 2]``."""
+    steps = torch.linspace(-0.5, 0.5, EDGE_POINTS + 1)[:-1]
+    half = torch.full_like(steps, 0.5)
+    edges = [(steps, -half), (half, steps), (-steps, half), (-half, -steps)]
+    return torch.cat([torch.stack(edge, -1) for edge in edges])
 
 
 def polygon_area(outline: Tensor) -> float:

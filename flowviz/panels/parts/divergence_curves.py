@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from flowviz.panels.parts.fit import History
-from flowviz.panels.parts.model_on_grid import SYMBOLS, ModelOnGrid
+from flowviz.panels.parts.model_on_grid import SYMBOLS
 from flowviz.widgets.charts.loss import Series
 
 SMOOTHING = 25
@@ -15,13 +15,18 @@ SMOOTHING = 25
 
 
 def divergence_curves(
-    history: History, grid: ModelOnGrid, constants: Mapping[int, float], colours: Sequence[str]
+    history: History,
+    entropies: Mapping[int, float],
+    log_z: float,
+    constants: Mapping[int, float],
+    colours: Sequence[str],
 ) -> list[Series]:
     """Forward and reverse loss above their minima: KL(p*‖p) and KL(p‖p*), with standard errors.
 
     Args:
         history: of a run, the forward trainer first.
-        grid: of the target.
+        entropies: of the target, each by the steps made before it was the target's.
+        log_z: of the target.
         constants: log C of the reverse loss, by the steps made before.
         colours: of the two curves, as CSS names them.
     """
@@ -30,10 +35,11 @@ def divergence_curves(
         np.array(list(values), dtype=np.float64).reshape(-1, 2)[: len(steps)]
         for values in (history.losses, history.errors)
     )
-    reverse_minimum = [
-        -(grid.target.log_z or 0.0) - constants.get(int(step) - 1, 0.0) for step in steps
-    ]
-    above = losses - np.stack([np.full(len(steps), grid.entropy), reverse_minimum], axis=1)
+    since = sorted(entropies)
+    latest = np.maximum(np.searchsorted(since, steps) - 1, 0)
+    forward_minimum = np.array([entropies[step] for step in since])[latest]
+    reverse_minimum = [-log_z - constants.get(int(step) - 1, 0.0) for step in steps]
+    above = losses - np.stack([forward_minimum, reverse_minimum], axis=1)
     return [
         Series(SYMBOLS[i], steps, *_smooth(above[:, i], errors[:, i]), colours[i]) for i in (0, 1)
     ]

@@ -13,15 +13,19 @@ import numpy as np
 
 from flowviz.compute import device
 from flowviz.flows import Flow
+from flowviz.flows.programs import learn
 from flowviz.panels.parts import shipped
+from flowviz.panels.parts.handover import go_on, moments_of
 from flowviz.training import Snapshot, Trainer
 from flowviz.widgets.charts import BarChart, LineChart
 from flowviz.widgets.jobs import Job
+from flowviz.widgets.page import Trained
 from flowviz.widgets.panel import Panel
+from flowviz.widgets.readouts import format_number
 from flowviz.widgets.run_bar import RunBar
 from flowviz.widgets.stage import Moment, Stage
 from flowviz.widgets.stage.marks import Mark
-from flowviz.widgets.state import Integer, PanelState
+from flowviz.widgets.state import Choice, Integer, PanelState
 
 Weights = Sequence[Mapping[str, Any]]
 """The state of each model, in order."""
@@ -37,8 +41,11 @@ MOST_KEPT = 10_000_000
 """So many numbers of all moments' weights are kept in memory."""
 REST = 0.6
 """Seconds of rest after which the film is made anew."""
+COMPUTE = {"kernel": "By the kernel", "page": "In this page"}
 AVERAGE = 80
 """What is shown is the exponential average of the weights over about so many steps."""
+RECENT = 50
+"""The loss that a run has come to is the mean of so many steps."""
 BEGUN = 2.0
 """Where a run goes on from is said for so many seconds."""
 NOTED = 2.0
@@ -48,7 +55,7 @@ NOTED = 2.0
 class FitState(PanelState):
     """The settings that say how long a training is, and how far it is."""
 
-    buttons = ("training",)
+    buttons: ClassVar[tuple[str, ...]] = ("training",)
     steps = Integer(1200, 10, 20_000, step=10, label="Steps", help="How long a run is")
     trained = Integer(0, 0, 20_000, help="Training steps made; setting it makes them")
 
@@ -63,6 +70,11 @@ class FitState(PanelState):
             completed.pop("trained", None)
         return completed
 
+    def trained_on(self) -> dict[str, Any]:
+        """The settings of :attr:`trained_by`, as JSON has them."""
+        values = self.to_dict()
+        return {name: values[name] for name in self.trained_by}
+
     asked = False
     """Whether the update under way says how far the training is to be."""
 
@@ -72,6 +84,14 @@ class FitState(PanelState):
             super().update(values)
         finally:
             self.asked = outer
+
+
+class PageFitState(FitState):
+    """The settings of a training that the page can do as well."""
+
+    compute = Choice(
+        "kernel", COMPUTE, label="Train", help="Where it is computed: the page costs no server"
+    )
 
 
 @dataclass
@@ -93,6 +113,13 @@ class History:
         self.losses.append([snapshot.loss for snapshot in snapshots])
         self.errors.append([snapshot.standard_error for snapshot in snapshots])
 
+    def extend(self, trained: Trained) -> None:
+        """Record the steps that a page has made."""
+        last = trained.step + 1
+        self.steps += range(last - len(trained.losses), last)
+        self.losses += trained.losses.tolist()
+        self.errors += trained.errors.tolist()
+
 
 class Fit:
     """Trains one flow, or several in lockstep, and shows how far it is on the run bar.
@@ -106,6 +133,7 @@ class Fit:
             weights that each is to go on from, or None to start with untrained ones, and the
             step that these are of.
         start: makes the untrained flow.
+        count: how many are trained.
         stages: what the film of a run is shown on.
         moment: the marks of each of the stages for such flows: what the film shows of a moment.
         charts: their cursors stand at the moment shown.
@@ -125,6 +153,7 @@ class Fit:
         make: Callable[[Weights | None, int], Sequence[Trainer]],
         *,
         start: Callable[[], Flow],
+        count: int,
         stages: Sequence[Stage],
         moment: Callable[[Sequence[Flow]], Sequence[Sequence[Mark]]],
         charts: Sequence[LineChart] = (),
@@ -135,7 +164,7 @@ class Fit:
             raise TypeError("the state of a panel that trains is a FitState")
         self._panel, self._run_bar, self.make, self._flow = panel, run, make, start
         self._settings, self._jobs = panel.settings, panel.jobs
-        self._stages, self._moment = stages, moment
+        self._count, self._stages, self._moment = count, stages, moment
         self._charts, self._bars, self._contributions = charts, bars, contributions
         self._kept: list[tuple[int, Weights]] = []  # the moments of the run: step and weights
         self._timer: threading.Timer | None = None
@@ -144,6 +173,7 @@ class Fit:
         self._wanted: int | None = None
         self._again = False  # what runs was trained before, and a link or a preset asks for it
         self._stale = False
+        self._told = 0  # how far the settings said that it is, when they were last followed
         self._goal = 0  # where a run ends that went on after its last step
         self._note = ""
         self.running = False
@@ -155,7 +185,10 @@ class Fit:
             ("reset", self.press_reset),
         ):
             run.on_press(name, action)
-        self._settings.observe(lambda _: self._say(), names=["hide"])
+        self._settings.observe(
+            lambda _: self._say(),
+            names=["hide", *{"compute"}.intersection(self._settings.fields())],
+        )
         self._say()
 
     # ---- what there is -------------------------------------------------------------------------
@@ -185,12 +218,16 @@ class Fit:
         """Follow the settings: as far as a link or a preset asks, shipped where there is that."""
         settings = self._settings
         wanted = settings.trained if settings.asked or "trained" in changed else None
+        if wanted is not None:
+            self._told = wanted
         if self._stale or (wanted is not None and self.trainers and wanted < self.done):
+            # What runs ends without a word: it is of another fit.
+            self._stale = True
             self._jobs.stop(wait=True)
+            self._stale = False
             self._start_anew()
-            if wanted is None:
-                self._note_down()
-        self._stale = False
+            self._note_down(wanted or 0)
+            self._say()
         if self._quiet or wanted is None or wanted <= self.done:
             return
         weights = shipped.load(self.key(wanted)) if self.trainers is None else None
@@ -211,9 +248,8 @@ class Fit:
 
     def key(self, trained: int) -> str:
         """The name of the weights after so many steps: a hash of all that they depend on."""
-        values = self._settings.to_dict()
-        settings = {name: values[name] for name in self._settings.trained_by}
-        return shipped.key(self._panel.name, {**settings, "trained": trained}, self._flow())
+        settings = {**self._settings.trained_on(), "trained": trained}
+        return shipped.key(self._panel.name, settings, self._flow())
 
     # ---- the buttons ---------------------------------------------------------------------------
 
@@ -234,10 +270,15 @@ class Fit:
     def press_reset(self) -> None:
         """Back to the untrained flow, and say so."""
         self._jobs.stop(wait=True)
-        self._start_anew()
-        self._panel.header.invitation = ""
-        self._note_down()
-        self._panel.redraw()
+        # What is drawn on the job thread meanwhile waits for it.
+        with self._jobs.lock:
+            self._start_anew()
+            self._panel.header.invitation = ""
+            self._note_down(0)
+            # The bar does not wait for the pictures, which are of the trained flow still.
+            self._say()
+            self._panel.header.drawing = True
+            self._panel.redraw()
 
     def _press(self, steps: Callable[[], int]) -> None:
         self._panel.header.invitation = ""
@@ -245,6 +286,11 @@ class Fit:
         self._start(steps)
 
     # ---- a run ---------------------------------------------------------------------------------
+
+    @property
+    def _left(self) -> bool:
+        """Whether the settings are another fit's by now, whatever is shown yet."""
+        return self._stale or self._settings.trained != self._told
 
     @property
     def _steps(self) -> int:
@@ -262,13 +308,18 @@ class Fit:
         self._goal, self._wanted, self._note = 0, None, ""
         self._kept = []
         self._hide_film()
-        self._say()
 
-    def _note_down(self) -> None:
-        """Say in the settings how far the training is, which is drawn already."""
+    def _note_down(self, trained: int | None = None) -> None:
+        """Say in the settings how far the training is, which is drawn already.
+
+        Not where they say by now how far it is to be.
+        """
+        if self._left:
+            return
         outer, self._quiet = self._quiet, True
+        self._told = self.done if trained is None else trained
         try:
-            self._panel.note(trained=self.done)
+            self._panel.note(trained=self._told)
         finally:
             self._quiet = outer
 
@@ -300,6 +351,8 @@ class Fit:
 
         def picture() -> None:
             nonlocal next_picture, next_note
+            if self._left:
+                return
             began = time.monotonic()
             self._panel.redraw()
             # A link that is being trained again says already how far it is to be.
@@ -345,16 +398,64 @@ class Fit:
 
     def _ended(self, error: Exception | None) -> None:
         self.running = self._again = False
-        self._note = "stopped" if error else "paused" if 0 < self.done < self._steps else ""
+        if self._left:
+            return
+        paused = 0 < self.done < self._steps
+        self._note = "stopped" if error else "paused" if paused else self._reached()
         if self._kept and self._kept[-1][0] != self.done:
             self._keep()
-        if not self._jobs.running:
-            self._note_down()
         self._panel.redraw()
         self._say()
+        # Last, for what waits for the end, as a prediction does, speaks as soon as this is noted.
+        if not self._jobs.running:
+            self._note_down()
         if error is not None:
             self._panel.fail(error)
         self._film()
+
+    def _reached(self) -> str:
+        """What a run has come to: the mean loss of its last steps, where it is of one flow."""
+        if self._count > 1 or not self.history.losses:
+            return "trained" if self.done else ""
+        return f"loss {format_number(float(np.mean(self.history.losses[-RECENT:])))}"
+
+    # ---- a run in the page ---------------------------------------------------------------------
+
+    @property
+    def in_page(self) -> bool:
+        """Whether the page is to train."""
+        return bool(getattr(self._settings, "compute", "kernel") == "page")
+
+    def moments(self) -> list[dict[str, Any] | None]:
+        """Of each training what the page is to go on from; None of what is not trained here."""
+        return [moments_of(one).in_page() for one in self.trainers or ()] or [None] * self._count
+
+    def take(self, trained: Trained) -> None:
+        """Go on from what the page has trained; the film of that run is the page's.
+
+        Raises:
+            ValueError: there are not as many flows as here, or they have learned other numbers.
+        """
+        if len(trained.learned) != self._count:
+            raise ValueError(f"{self._count} flows are trained here, got {len(trained.learned)}")
+        self._jobs.stop(wait=True)
+        flows = [self._flow() for _ in trained.learned]
+        weights = [one.weights for one in trained.moments] or trained.learned
+        for flow, learned in zip(flows, weights, strict=True):
+            learn(flow, learned)
+        with self._jobs.lock:
+            trainers = self.make([flow.state_dict() for flow in flows], trained.step)
+            for trainer, shown, moments in zip(
+                trainers, trained.learned, trained.moments, strict=False
+            ):
+                go_on(trainer, shown, moments)
+            self.trainers = trainers
+            self.history.extend(trained)
+            self._kept = []
+            self._hide_film()
+            self._note_down()
+            self._panel.redraw()
+            self._say(trained.status)
 
     # ---- the film ------------------------------------------------------------------------------
 
@@ -381,16 +482,22 @@ class Fit:
         weights = [{name: tensor.detach().clone() for name, tensor in one} for one in states]
         self._kept.append((self.done, weights))
 
-    def _hide_film(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _hide_film(self) -> None:
+        self._stop_timer()
         for stage in self._stages:
             stage.film = []
         self._run_bar.moments = []
 
     def _show_film(self) -> None:
         """Show all the moments as the settings of now would show them."""
+        # What was to be made anew in a moment is made now: a film that takes longer than the rest
+        # would be overtaken by itself, again and again.
+        self._stop_timer()
         if self.running or len(self._kept) < 2 or not self.trainers:
             return
         flows = [self._flow() for _ in self.trainers]
@@ -426,7 +533,9 @@ class Fit:
             self._run_bar.step = self.done
             self._run_bar.steps = max(self.done, self._steps)
             words = [status or self._note or ("not trained" if not self.done else "")]
-            self._run_bar.status = " · ".join(filter(None, [*words, device().type.upper()]))
+            in_page = self.in_page and not self.running
+            where = "in this page" if in_page else device().type.upper()
+            self._run_bar.status = " · ".join(filter(None, [*words, where]))
 
 
 def _again(steps: int, seconds: float | None = None) -> str:

@@ -11,6 +11,7 @@ from torch import Generator
 from flowviz.compute import device
 from flowviz.flows import Flow, catalog
 from flowviz.flows.bijection import estimated
+from flowviz.panels.parts.layer_names import counted_in_words
 from flowviz.widgets.controls import Controls
 from flowviz.widgets.layout import classed, folded, stack
 from flowviz.widgets.readouts import Note
@@ -69,6 +70,11 @@ def make_flow(settings: Any) -> Flow:
     return flow.to(device()).eval()
 
 
+def adam_rate(settings: Any, rate: float) -> float:
+    """Adam's learning rate for the chosen family where the setting says ``rate``."""
+    return rate * ENTRIES[settings.flow].pace
+
+
 def flow_code(settings: Any) -> str:
     """The line of Python that makes that flow."""
     arguments = [repr(settings.flow), f"layers={settings.layers}", f"seed={settings.seed}"]
@@ -91,6 +97,8 @@ def flow_controls(
     if "flow" in boxes:
         speed = classed(_saying(settings, speed_in_words), "fv-flow-speed")
         boxes["flow"].children += (speed,)
+    if "layers" in boxes:
+        boxes["layers"].children += (_saying(settings, layers_in_words),)
 
     def show_options(_: Any = None) -> None:
         options = catalog.entry(settings.flow).options
@@ -103,15 +111,15 @@ def flow_controls(
     return classed(stack(*boxes.values()), "fv-flow-controls")
 
 
-def training_settings(settings: Any, controls: Controls, *own: str) -> widgets.Widget:
+def training_settings(settings: Any, controls: Controls, *own: widgets.Widget) -> widgets.Widget:
     """What few need, folded away: how it is trained, and of the flow what is not in sight.
 
     Args:
-        own: the settings of the training.
+        own: the controls of the training.
     """
     return folded(
         "Training settings",
-        controls.stack(*own),
+        *own,
         flow_controls(settings, controls, ("hidden", "bins", "spread", "seed")),
         about_flow(settings),
     )
@@ -129,25 +137,36 @@ def speed_in_words(entry: catalog.Entry) -> str:
     return quick.get((entry.fast_forward, entry.fast_inverse), both)
 
 
+def layers_in_words(entry: catalog.Entry) -> str:
+    """How a family's layers are counted where it has more than are asked for."""
+    return counted_in_words(entry.name)
+
+
 def family_in_words(entry: catalog.Entry) -> str:
-    """A family in two sentences."""
+    """A family in a few sentences."""
     inverse = "a formula" if entry.exact_inverse else "found by iteration"
     exact = "exact" if entry.exact_logabsdet else "estimated"
     samples, densities = (
         "quick" if fast else "slow" for fast in (entry.fast_forward, entry.fast_inverse)
     )
+    pace = (
+        f" Its weights are large: Adam's rate is {entry.pace:g} times the learning rate."
+        if entry.pace != 1
+        else ""
+    )
     return (
         f"{entry.title}: {entry.reference}. Sampling is {samples}, densities are {densities}; "
-        f"the inverse is {inverse}, log|det J| {exact}."
+        f"the inverse is {inverse}, log|det J| {exact}.{pace}"
     )
 
 
 def _saying(settings: Any, words: Callable[[catalog.Entry], str]) -> Note:
-    """A line on the family that is chosen."""
+    """A line on the family that is chosen; none where there is nothing to say."""
     note = Note()
 
     def say(_: Any = None) -> None:
         note.show(words(catalog.entry(settings.flow)))
+        note.layout.display = None if note.text else "none"
 
     settings.observe(say, names=["flow"])
     say()

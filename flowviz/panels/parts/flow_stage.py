@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from flowviz.flows import Flow
 from flowviz.flows.flow import Trace
 from flowviz.grid import Grid2D, Window
 from flowviz.panels.parts.layer_names import layer_names
-from flowviz.panels.parts.tied_handle import Carry, TiedHandle, as_it_is
+from flowviz.panels.parts.own_doing import OwnDoing
+from flowviz.panels.parts.tied_handle import End, TiedHandles
 from flowviz.targets import Target
 from flowviz.widgets.charts import BarChart
 from flowviz.widgets.layout import classed
@@ -48,10 +48,8 @@ class FlowStage:
 
     Args:
         panel: its state has ``position`` and ``point``.
-        handle: the name of the marked point.
+        *ends: where the marked point can be grabbed on the stage.
         bars: the title of a chart of what each layer contributes at that point; "": none.
-        image, preimage: of the point on this stage and back, as
-            :class:`~flowviz.panels.parts.tied_handle.TiedHandle` takes them.
         **traits: of the stage.
 
     Attributes:
@@ -67,11 +65,8 @@ class FlowStage:
     def __init__(
         self,
         panel: Panel,
-        *,
-        handle: str,
+        *ends: End,
         bars: str = "",
-        image: Carry = as_it_is,
-        preimage: Carry = as_it_is,
         **traits: Any,
     ) -> None:
         missing = {"position", "point"} - set(panel.settings.fields())
@@ -81,10 +76,10 @@ class FlowStage:
         self.stretches = 1
         self._outlined: tuple[Target, bool] | None = None
         self._window: tuple[Any, Window] | None = None
-        self._setting = threading.local()
         self.stage = Stage(max_width=0, fit=True, transport=False, tools=False, **traits)
         classed(self.stage, "fv-fills")
         self.strip = Stage(strip=True, transport=False, axes=False, tools=False, max_width=0)
+        self._doing = OwnDoing(self.stage, self.strip)
         clock = f"flow {self.stage.model_id}"
         self.stage.clock = self.strip.clock = clock
         self.run = RunBar(clock=clock)
@@ -95,7 +90,7 @@ class FlowStage:
             self.bars.clock = clock
         traitlets.dlink((self.stage, "direction"), (self.strip, "direction"))
         self.hear("position", self._moved)
-        self._handles = [TiedHandle(panel, self.stage, handle, image=image, preimage=preimage)]
+        self._handles = [TiedHandles(panel, self.stage, *ends)]
 
     def follow(self, changed: frozenset[str]) -> None:
         """Go where the settings say."""
@@ -104,9 +99,6 @@ class FlowStage:
 
     def begin(self) -> None:
         """Nothing here takes its time."""
-
-    def in_page(self) -> None:
-        """A stage needs nothing but the flow."""
 
     @property
     def last(self) -> int:
@@ -120,22 +112,11 @@ class FlowStage:
 
     def hear(self, trait: str, take: Callable[[Any], None]) -> None:
         """Call ``take`` with what the user made of a trait of the stage."""
+        self._doing.hear(self.stage, trait, take)
 
-        def heard(change: Any) -> None:
-            if not getattr(self._setting, "now", False):
-                take(change["new"])
-
-        self.stage.observe(heard, names=[trait])
-
-    @contextmanager
-    def ours(self) -> Iterator[None]:
+    def ours(self) -> AbstractContextManager[None]:
         """What this thread sets on the stage now is not the user's doing."""
-        self._setting.now = True
-        try:
-            with self.stage.hold_sync(), self.strip.hold_sync():
-                yield
-        finally:
-            self._setting.now = False
+        return self._doing.ours()
 
     def show(
         self,
@@ -180,16 +161,17 @@ class FlowStage:
                 if abs(stage.position - position) > 1e-3:
                     stage.position = position
 
-    def show_point(self, logabsdet: Tensor, *marks: Mark) -> None:
+    def show_point(self, states: Tensor, logabsdet: Tensor, *marks: Mark) -> None:
         """Show the marked point: its handles, its marks, and how its log|det J| adds up.
 
         Args:
+            states: of the point on its way, ``[K+1, 1, 2]``.
             logabsdet: of each layer shown, at the point, ``[K]``.
             marks: on the stage.
         """
         with self.ours():
             for handle in self._handles:
-                handle.show()
+                handle.show(states)
             self.stage.show(*marks)
         total = with_start(logabsdet.double()).cumsum(0).cpu().numpy()
         self.run.readout = {"label": "Σ so far", "values": total}
@@ -208,7 +190,7 @@ class FlowStage:
         # Whichever the page draws first starts their clock.
         for trait in ("position", "direction", "speed"):
             traitlets.dlink((self.stage, trait), (stage, trait))
-        self._handles.append(TiedHandle(self._panel, stage, handle))
+        self._handles.append(TiedHandles(self._panel, stage, End(handle)))
         self.stages.append(stage)
         return stage
 
@@ -221,9 +203,7 @@ class FlowStage:
         if not shown:
             self.stage.contours = []
             return []
-        density = Grid2D(target.window, OUTLINE_CELLS).evaluate(target.log_prob)
-        density = (density - density.max()).exp().reshape(OUTLINE_CELLS, OUTLINE_CELLS)
-        return [Contours(density, target.window, levels=(0.1, 0.5), label="target p*")]
+        return [outline_of(target)]
 
     def window(self, states: Tensor, target: Target, why: Any) -> Window:
         """What is seen: the same as before while ``why`` is, so that axes never jump.
@@ -236,12 +216,23 @@ class FlowStage:
             self._window = (target, why), window_on(states, target.window, SHARE)
         return self._window[1]
 
+    def window_of(self, target: Target) -> Window:
+        """What would be seen of another target, wherever a flow has its points."""
+        return window_on(torch.zeros(1, 1, 2), target.window, 1.0)
+
     def _wanted(self) -> float:
         return min(self._settings.position * self.stretches, self.last)
 
     def _moved(self, position: float) -> None:
         if abs(self._wanted() - position) > 1e-3:
             self._settings.position = round(min(position, self.last) / self.stretches, 3)
+
+
+def outline_of(target: Target, cells: int = OUTLINE_CELLS) -> Contours:
+    """The contours of a target that has a density."""
+    density = Grid2D(target.window, cells).evaluate(target.log_prob)
+    density = (density - density.max()).exp().reshape(cells, cells)
+    return Contours(density, target.window, levels=(0.1, 0.5), label="target p*")
 
 
 @torch.no_grad()

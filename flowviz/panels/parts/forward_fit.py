@@ -1,8 +1,8 @@
-"""A flow of the catalogue on a target: chosen, adjusted by hand, trained by forward KL."""
+"""A flow of the catalogue on a target: chosen, adjusted by hand, fitted to samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -11,10 +11,22 @@ from torch import Tensor
 
 from flowviz.flows import Flow
 from flowviz.panels.parts.adjust_layer import AdjustLayer, Adjustments, adjustment_code
-from flowviz.panels.parts.fit import AVERAGE, Fit, FitState, Weights
+from flowviz.panels.parts.fit import AVERAGE, Fit, PageFitState, Weights
+from flowviz.panels.parts.fit_part import FitPart
+from flowviz.panels.parts.fitted_by import (
+    DESCENTS,
+    MADE_BY,
+    FittedByState,
+    LossWords,
+    continuous,
+    fitted_by,
+    objective,
+    objective_control,
+)
 from flowviz.panels.parts.flow_choice import (
     FLOW_SETTINGS,
     FlowState,
+    adam_rate,
     flow_code,
     flow_controls,
     make_flow,
@@ -22,14 +34,16 @@ from flowviz.panels.parts.flow_choice import (
 )
 from flowviz.panels.parts.flow_stage import FlowStage
 from flowviz.panels.parts.in_page import (
+    FINE,
     begun,
-    flow_in_page,
-    samples_in_page,
+    flows_in_page,
+    others_in_page,
+    target_in_page,
     training_in_page,
 )
 from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
 from flowviz.targets import Target
-from flowviz.training import Trainer, maximum_likelihood
+from flowviz.training import Trainer
 from flowviz.widgets.charts import LossChart
 from flowviz.widgets.charts.loss import Series
 from flowviz.widgets.layout import card, stack
@@ -38,20 +52,27 @@ from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Integer, Real
 
 
-class ForwardFitState(TargetState, FlowState, FitState):
+class ForwardFitState(TargetState, FlowState, FittedByState, PageFitState):
     """The settings of the target, of the flow, of its training and of its adjustments."""
 
     rate = Real(0.005, 1e-4, 0.1, log=True, label="Learning rate", help="Of Adam")
     batch = Integer(512, 16, 4096, step=16, label="Batch", help="Samples of the target a step")
     adjustments = Adjustments(label="Adjust a layer", help="Parameters set by hand")
-    trained_by = (*TARGET_SETTINGS, *FLOW_SETTINGS, "rate", "batch", "adjustments")
+    trained_by = (*TARGET_SETTINGS, *FLOW_SETTINGS, "objective", "rate", "batch", "adjustments")
+
+    def trained_on(self) -> dict[str, Any]:
+        """Where there is no choice of the objective, none has been made."""
+        found = super().trained_on()
+        if not continuous(self):
+            del found["objective"]
+        return found
 
 
 MODEL_SETTINGS = (*TARGET_SETTINGS, *FLOW_SETTINGS, "adjustments", "trained")
 """The settings after whose change there is another flow to draw."""
 
 
-class ForwardFit:
+class ForwardFit(FitPart):
     """The flow in use, and all the controls that make it what it is.
 
     A part of a panel (:class:`~flowviz.widgets.panel.panel.Part`).
@@ -85,15 +106,15 @@ class ForwardFit:
         self._adjusted: Any = ()
         self._trained_on: Target | None = None
         self._target = TargetChoice(panel, show.stage)
-        self.loss = LossChart(
-            "the loss against the training step", title="−log p in nats", height=0
-        )
+        self.loss = LossChart("the loss against the training step", height=0)
+        self._loss_words = LossWords()
         self.loss.clock = show.run.clock
         self.fit = Fit(
             panel,
             show.run,
             self._trainers,
             start=lambda: make_flow(settings),
+            count=1,
             stages=show.stages,
             moment=lambda flows: moment(flows[0]),
             charts=[self.loss],
@@ -104,7 +125,9 @@ class ForwardFit:
         self._flow_controls = stack(
             flow_controls(settings, controls, ("flow", "layers")), self._adjust.widget
         )
-        self._more_controls = training_settings(settings, controls, "rate", "batch", "steps")
+        own = controls.stack("rate", "batch", "steps", "compute")
+        choice = objective_control(settings, controls)
+        self._more_controls = training_settings(settings, controls, choice, own)
 
     def controls(self, *own: widgets.Widget, more: Sequence[widgets.Widget] = ()) -> widgets.VBox:
         """The card of all controls: of the target, the flow, the panel's own; then what few need.
@@ -118,49 +141,67 @@ class ForwardFit:
 
     # ---- a part of the panel -------------------------------------------------------------------
 
-    @property
-    def settled(self) -> bool:
-        return self.fit.settled
-
     def follow(self, changed: frozenset[str]) -> None:
         """Follow the settings: another flow or target forgets the training, a rate does not."""
         settings = self._settings
         if "flow" in changed and "adjustments" not in changed and settings.adjustments:
             settings.adjustments = {}
         if self.fit.trainers is not None:
-            if not changed.isdisjoint(FLOW_SETTINGS) or self.target is not self._trained_on:
+            other = {*FLOW_SETTINGS, *["objective"] * continuous(settings)}
+            if not changed.isdisjoint(other) or self.target is not self._trained_on:
                 self.fit.forget()
             elif changed & {"rate", "batch"}:
                 trainer = self.fit.trainers[0]
-                trainer.optimizer.learning_rate = settings.rate  # type: ignore[attr-defined]
-                trainer.objective = maximum_likelihood(self.target, settings.batch)
+                trainer.optimizer.learning_rate = self._rate  # type: ignore[attr-defined]
+                trainer.objective = objective(settings, self.target)
         self.fit.follow(changed)
 
-    def begin(self) -> None:
-        """Start the training that was asked for."""
-        self.fit.begin()
+    @property
+    def learned(self) -> Hashable:
+        """Another one whenever the flow or its sliders are others."""
+        settings = self._settings
+        made = tuple(getattr(settings, name) for name in FLOW_SETTINGS)
+        # A page that trains takes no number that is turned meanwhile: it begins anew.
+        adjusted = settings.adjustments if self.trains_in_page else self._adjust.given
+        fitted = self.target, self.fit.done, id(self.fit.trainers)
+        return made, adjusted, fitted, self._adjust.layer.value
 
-    def in_page(self) -> dict[str, Any] | None:
+    @property
+    def fitted(self) -> Hashable:
+        return self.learned
+
+    def in_page(self, training: bool = True, alone: bool = True) -> dict[str, Any] | None:
         """The flow, what it is trained on, and how; None where no stage shows what it carries."""
         settings, target = self._settings, self.target
         carried = [hows for stage in self._show.stages for hows in stage.carried.values()]
         ways = {how for hows in carried for how in hows}
         if not ways:
             return None
-        if not target.has_samples:
-            raise ValueError(f"{target.title} has no samples to train on")
-        flow = flow_in_page(
-            self.flow,
-            begun(make_flow(settings), target, settings.batch, settings.seed),
-            ["forward", *(["inverse"] if "inverse" in ways else []), "descent"],
-            stretches=self._show.stretches,
+        flow, start, passes = self.flow, self.flow, ["forward"]
+        if ways & {"inverse", "image"}:
+            passes.append("inverse")
+        descent = DESCENTS[fitted_by(settings)]
+        live: dict[str, Any] = {"stages": [0 for _ in self._show.stages]}
+        if training:
+            if not target.has_samples:
+                raise ValueError(f"{target.title} has no samples to train on")
+            start = begun(make_flow(settings), target, settings.batch, settings.seed)
+            passes.append(descent)
+            live["target"] = target_in_page(target, density=True)
+            live["training"] = training_in_page(settings, self.fit, self._rate, alone=alone)
+            live["others"] = others_in_page(target, self._show.window_of) if alone else []
+        if alone:
+            field: Any = type(settings).fields()["point"]
+            words = f"point={{}} is not allowed: {field.allowed()}"
+            live["limit"] = {"most": field.bound, "words": words}
+            live["square"] = _square(settings)
+        live |= flows_in_page(
+            [flow], start, passes, stretches=self._show.stretches, step=FINE if alone else None
         )
-        return {
-            "flows": [{**flow, "objective": "descent"}],
-            "stages": [0 for _ in self._show.stages],
-            "samples": samples_in_page(target, settings.seed),
-            "training": training_in_page(settings, self.fit, settings.rate),
-        }
+        if alone:
+            live["turning"] = self._adjust.turning(flow)
+        turned = {} if alone else self._adjust.places(flow)
+        return {**live, "flows": [{**live["flows"][0], "objective": descent, "turned": turned}]}
 
     # ---- what is in use ------------------------------------------------------------------------
 
@@ -186,6 +227,10 @@ class ForwardFit:
         return self._untrained
 
     @property
+    def _rate(self) -> float:
+        return adam_rate(self._settings, self._settings.rate)
+
+    @property
     def title(self) -> str:
         """The family's name, as a person reads it."""
         return type(self._settings).flow.options[self._settings.flow]
@@ -201,9 +246,13 @@ class ForwardFit:
         history = self.fit.history
         count = len(history.errors)
         if not count:
-            self.loss.show_words("Press Train: the loss appears here, step by step")
+            begun = f"Trained {self.trained:,} steps before.\n" if self.trained else ""
+            self.loss.show_words(f"{begun}Press Train: the loss appears here, step by step")
             return
         losses, errors = (np.reshape(c[:count], -1) for c in (history.losses, history.errors))
+        self.loss.title = self._loss_words.words(
+            self._settings, self.flow, self.target, id(self.fit.trainers), self.trained
+        )
         series = Series("loss", history.steps[:count], losses, errors)
         self.loss.show_series([series])
 
@@ -213,9 +262,10 @@ class ForwardFit:
         lines = [self._target.code(), flow_code(settings)]
         lines += adjustment_code(settings.adjustments)
         if self.trained:
+            made_by = MADE_BY[fitted_by(settings)]
             lines += [
-                f"objective = maximum_likelihood(target, batch={settings.batch})",
-                f"trainer = Trainer(flow, objective, learning_rate={settings.rate:g}, "
+                f"objective = {made_by}(target, batch={settings.batch})",
+                f"trainer = Trainer(flow, objective, learning_rate={self._rate:g}, "
                 f"seed={settings.seed}, average={AVERAGE})",
                 f"for _ in range({self.trained}):",
                 "    trainer.step()",
@@ -227,25 +277,25 @@ class ForwardFit:
         """What :meth:`code` needs."""
         lines = ["import flowviz"]
         if self.trained:
-            lines.append("from flowviz.training import Trainer, maximum_likelihood")
+            made_by = MADE_BY[fitted_by(self._settings)]
+            lines.append(f"from flowviz.training import Trainer, {made_by}")
         return lines
 
     def _trainers(self, weights: Weights | None, steps: int) -> Sequence[Trainer]:
         target, settings = self.target, self._settings
         if not target.has_samples:
-            raise ValueError(f"forward KL needs samples, and {target.title} has none")
+            raise ValueError(f"a fit needs samples, and {target.title} has none")
         flow = make_flow(settings)
         # Twice the same: what is undone later is undone in the averaged flow too.
         self._apply([flow, flow], fresh=True)
         if weights is not None:
             flow.load_state_dict(weights[0])
         self._trained_on = target
-        objective = maximum_likelihood(target, settings.batch)
         return [
             Trainer(
                 flow,
-                objective,
-                learning_rate=settings.rate,
+                objective(settings, target),
+                learning_rate=self._rate,
                 seed=settings.seed,
                 average=AVERAGE,
                 steps=steps,
@@ -261,3 +311,9 @@ class ForwardFit:
             self._adjust.apply(flows, wanted, fresh=fresh)
         except ValueError as error:
             self._panel.fail(error)
+
+
+def _square(settings: Any) -> dict[str, float] | None:
+    """The side of the square at the marked point, and its bounds; None where there is no such."""
+    side = type(settings).fields().get("side")
+    return side and {"side": settings.side, "least": side.min, "most": side.max}

@@ -32,7 +32,7 @@ class OwnFormula:
         self.box = TextBox(value=settings.formula, description=field.label, tooltip=field.text_help)
         self._words = Words("fv-formula-words")
         hint = Words("fv-formula-hint")
-        hint.show(vocabulary(), "info")
+        hint.show(f"Enter, or leaving the box, applies it. {vocabulary()}", "info")
         self.widget = classed(stack(self.box, self._words, hint), "fv-formula")
         self.box.observe(lambda change: self._typed(change["new"]), names=["value"])
         settings.observe(lambda change: self._follow(change["new"]), names=["formula"])

@@ -8,11 +8,19 @@ from torch import Generator
 
 from flowviz.flows import Flow
 from flowviz.training import Objective
-from flowviz.widgets.layout import row
+from flowviz.widgets.layout import classed, row, stack
 from flowviz.widgets.readouts import Readout
 
 DRAWS = 512
 """Of the fixed batch on which the loss and its gradient are shown."""
+
+
+def constant_in_words(log_c: float) -> str:
+    """What a constant C on the target does to reverse KL; "" where there is none."""
+    if not log_c:
+        return ""
+    constant, moved = (f"{one:g}".replace("-", "−") for one in (log_c, -log_c))
+    return f"C·p̃, log C = {constant}, moves the reverse loss by {moved}, its gradient not at all."
 
 
 class ReverseProbe:
@@ -33,12 +41,14 @@ class ReverseProbe:
             help=f"E_p[log p − log p̃ − log C] in nats, on {DRAWS} fixed draws of the model",
         )
         self.gap = Readout(
-            "… + log Z + log C",
-            help="In nats, the loss less its minimum −log(C Z): an estimate of KL(p‖p*)",
+            "Above its minimum",
+            help="In nats. The minimum is −log(C Z), Z = ∫ p̃*, the constant that p̃* lacks to be "
+            "p*: what is above it estimates KL(p‖p*)",
         )
         self.gradient = Readout("‖gradient‖", help="Of that loss in the flow's parameters")
         self.value = float("nan")
-        self.widget = row(control, self.loss, self.gap, self.gradient)
+        numbers = classed(row(self.loss, self.gap, self.gradient), "fv-three")
+        self.widget = classed(stack(control, numbers), "fv-constant")
 
     def show(self, flow: Flow, objective: Objective, seed: int, minimum: float) -> None:
         """Show the objective and its gradient for a flow, and how far it is above its minimum."""

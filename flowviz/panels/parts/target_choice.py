@@ -30,6 +30,8 @@ SHORT = {
     "heavy_tailed": "Heavy tails",
     "old_faithful": "Geyser",
     "fiji_earthquakes": "Quakes",
+    POINTS: "Points",
+    FORMULA: "Formula",
     **{f"energy_{i}": f"Energy U{sub}" for i, sub in enumerate("₁₂₃₄", 1)},
 }
 _THUMBNAIL = 48

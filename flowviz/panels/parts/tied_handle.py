@@ -1,13 +1,18 @@
-"""A handle on a stage that is tied to a panel's point; what is refused snaps back."""
+"""Handles on a stage that are tied to a panel's point; what is refused snaps back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
+from torch import Tensor
 
+from flowviz.flows import Flow
+from flowviz.panels.parts.own_doing import OwnDoing
 from flowviz.widgets.panel import Panel
 from flowviz.widgets.stage import Handles, Stage
 
@@ -15,50 +20,81 @@ Carry = Callable[[ArrayLike], ArrayLike]
 """``[1, 2]`` to ``[1, 2]``."""
 
 
-def as_it_is(point: ArrayLike) -> ArrayLike:
-    return point
+@dataclass(frozen=True)
+class End:
+    """Where the point can be grabbed on its way; by default at its start.
+
+    Attributes:
+        label: the handle's name.
+        state: of the way, 0 or −1.
+        back: from there to the point; by default it is the point itself.
+    """
+
+    label: str
+    state: int = 0
+    back: Carry | None = None
 
 
-class TiedHandle:
-    """The one handle of a stage, at the image of ``settings.point``.
+def at_data(label: str, flow: Callable[[], Flow]) -> End:
+    """The end where a flow carries the point to: from there its inverse brings it back."""
+
+    @torch.no_grad()
+    def back(x: ArrayLike) -> ArrayLike:
+        carrying = flow()
+        points = torch.as_tensor(np.asarray(x)).to(carrying.like)
+        return carrying.inverse(points)[0].cpu().numpy()
+
+    return End(label, -1, back)
+
+
+class TiedHandles:
+    """The handles of a stage, each where ``settings.point`` is on its way.
 
     A drag sets the point to the preimage of where it ends. Past the setting's bounds the handle
     goes back, and the panel says why.
 
     Args:
         panel: its state has ``point``, one point.
-        label: the handle's name.
-        image, preimage: of the point on this stage and back; by default it is the point itself.
+        ends: a handle each.
     """
 
-    def __init__(
-        self,
-        panel: Panel,
-        stage: Stage,
-        label: str,
-        *,
-        image: Carry = as_it_is,
-        preimage: Carry = as_it_is,
-    ) -> None:
-        self._panel, self._stage, self._label = panel, stage, label
-        self._image, self._preimage = image, preimage
-        stage.observe(lambda change: self._dragged(change["new"]), names=["handles"])
+    def __init__(self, panel: Panel, stage: Stage, *ends: End) -> None:
+        self._panel, self._stage, self._ends = panel, stage, ends
+        self._states = np.full((1, 1, 2), np.nan)
+        self._held = 0  # which one the user has, or had last; the page's others may be behind
+        self._doing = OwnDoing()
+        self._doing.hear(stage, "handles", self._dragged)
 
-    def show(self) -> None:
-        """Put it where the settings say, unless the user has it there already."""
-        place = self._image(self._panel.settings.point)
-        if not _at(self._stage.handles, place):
-            self._stage.handles = [Handles(place, labels=[self._label])]
+    def show(self, states: Tensor) -> None:
+        """Put them on the point's way ``[K+1, 1, 2]``."""
+        self._states = states.cpu().numpy()
+        self._place()
+
+    def _place(self) -> None:
+        """Put them where they belong, unless the user has them there already."""
+        places = [self._states[end.state] for end in self._ends]
+        if len(self._stage.handles) == len(places) and all(map(_at, self._stage.handles, places)):
+            return
+        named = zip(places, self._ends, strict=True)
+        with self._doing.ours():
+            self._stage.handles = [Handles(place, labels=[end.label]) for place, end in named]
 
     def _dragged(self, handles: Sequence[Handles]) -> None:
-        if not handles or _at(handles, self._image(self._panel.settings.point)):
+        if self._stage.held:
+            self._held = int(self._stage.held["set"])
+        if not self._held < min(len(handles), len(self._ends)):
+            return
+        settings, handle, end = self._panel.settings, handles[self._held], self._ends[self._held]
+        still = np.allclose(settings.point, self._states[0], atol=1e-6)
+        if still and _at(handle, self._states[end.state]):
             return
         try:
-            self._panel.settings.point = np.asarray(self._preimage(handles[0].points)).tolist()
+            point = end.back(handle.points) if end.back else handle.points
+            settings.point = np.asarray(point).tolist()
         except ValueError as error:
-            self.show()
+            self._place()
             self._panel.refuse(error)
 
 
-def _at(handles: Sequence[Handles], place: Any) -> bool:
-    return bool(handles) and np.allclose(handles[0].points, place, atol=1e-3)
+def _at(handle: Handles, place: Any) -> bool:
+    return np.allclose(handle.points, place, atol=1e-3)

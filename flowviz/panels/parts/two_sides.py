@@ -112,13 +112,18 @@ def alike(x: float, u: float) -> bool:
 
 
 class Pair(Readout):
-    """One number on both sides: in x above, in u below, = or ≠ between them."""
+    """One number on both sides: in x above, in u below, and between them =, ≠ or ≈.
+
+    ≈ says that two estimates differ by no more than their standard errors.
+    """
 
     def show_pair(self, x: Estimate, u: Estimate) -> None:
         """Show both, with their standard errors."""
         pair = [(float(e.value), float(e.standard_error)) for e in (x, u)]
         equal = alike(pair[0][0], pair[1][0])
-        sign = "=" if equal else "≠"
+        close = abs(pair[0][0] - pair[1][0]) <= math.hypot(pair[0][1], pair[1][1])
+        # A ratio is taken at the same samples on both sides: there no error excuses a difference.
+        sign = "=" if equal else "≈" if close and self.name in DISTANCES else "≠"
         texts = [format_estimate(*one) for one in pair]
         self.text = f"{texts[0]} in x {sign} {texts[1]} in u"
         difference = f"difference {format_number(pair[0][0] - pair[1][0], 2)}"

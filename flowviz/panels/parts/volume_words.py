@@ -30,17 +30,18 @@ def log_density_in_words(log_base: float, total: float) -> str:
 
 
 def volume_in_words(logabsdet: Tensor) -> str:
-    """What log|det J| over a grid says of volumes: the end of a sentence."""
+    """What log|det J| over a grid says of areas, and so of densities: the end of a sentence."""
     low, high = float(logabsdet.min()), float(logabsdet.max())
     if max(abs(low), abs(high)) < ROUNDING:
         return "preserves volume: log|det J| = 0 everywhere."
     if high - low < ROUNDING * max(1.0, abs(high)):
-        factor = format_number(math.exp(high))
-        return f"scales every area by {factor}: log|det J| = {format_number(high)} everywhere."
-    return (
-        f"squeezes areas to {format_number(math.exp(low), 2)} of their size, and stretches them "
-        f"to {format_number(math.exp(high), 2)}."
+        area, density = (format_number(math.exp(change)) for change in (high, -high))
+        return f"scales every area by {area}, every density by {density}."
+    areas, densities = (
+        " to ".join(format_number(math.exp(sign * end), 2) for end in (low, high))
+        for sign in (1, -1)
     )
+    return f"scales areas by {areas}, and densities there by {densities}."
 
 
 def structure_in_words(mask: Tensor, J: Tensor, *, rank_one: bool) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import html
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import nbformat
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from flowviz import panels
-from flowviz.serving import paths
+from flowviz.serving import paths, questions
 from flowviz.serving.site.formulas import mathml
+from flowviz.widgets.readouts import format_number
 
 Cell = Any
 
@@ -30,12 +30,24 @@ class Made:
 
 @dataclass
 class Lesson:
-    """A lesson as it is put into its page."""
+    """A lesson as it is put into its page.
+
+    Attributes:
+        file: of the page.
+        about: what the notebook says of itself.
+        body: the page's text, as HTML.
+        made: the panels that it shows.
+    """
 
     file: str
-    title: str
+    about: paths.About
     body: str = ""
     made: list[Made] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """Its first heading."""
+        return self.about.title
 
 
 def read(notebook: Path) -> Lesson:
@@ -45,7 +57,7 @@ def read(notebook: Path) -> Lesson:
         ValueError: a formula that cannot be shown, with the formula.
     """
     cells = nbformat.read(notebook, as_version=4).cells
-    lesson = Lesson(f"{notebook.stem}.html", paths.title(notebook))
+    lesson = Lesson(f"{notebook.stem}.html", paths.about(notebook))
     lesson.body = "\n".join(
         _text(cell.source) if cell.cell_type == "markdown" else _code(cell, lesson)
         for cell in cells
@@ -88,7 +100,7 @@ def _pre(text: str, kind: str = "fv-code") -> str:
 
 
 def _code(cell: Cell, lesson: Lesson) -> str:
-    calls = list(_calls(cell.source))
+    calls = list(questions.calls(cell.source))
     if question := next(filter(None, map(_question, calls)), ""):
         return f'<div class="fv-read">{question}</div>'
     hidden = cell.metadata.get("jupyter", {}).get("source_hidden", False)
@@ -111,17 +123,6 @@ def _code(cell: Cell, lesson: Lesson) -> str:
     return "\n".join(parts)
 
 
-def _calls(source: str) -> Iterator[ast.Call]:
-    """The calls that a cell makes when it is run, outer ones first; none where it is no Python."""
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
-        return
-    for statement in statements:
-        if isinstance(statement, (ast.Expr, ast.Assign)):
-            yield from (node for node in ast.walk(statement) if isinstance(node, ast.Call))
-
-
 def _panel(call: ast.Call) -> tuple[str, dict[str, Any]] | None:
     """The name and the settings of the panel that a call makes, where it says all in letters."""
     words = ast.unparse(call.func).removeprefix("flowviz.").split(".")
@@ -139,19 +140,19 @@ def _panel(call: ast.Call) -> tuple[str, dict[str, Any]] | None:
 
 def _question(call: ast.Call) -> str:
     """A prediction as a question with its answer folded away; empty for any other call."""
-    if ast.unparse(call.func).split(".")[-1] != "predict":
+    asked = questions.question(call)
+    if asked is None:
         return ""
-    values = _literals(call)
-    if values is None:
-        return ""
-    names = ("question", "options", "answer", "why", "experiment")
-    said = {**dict(zip(names, values[0], strict=False)), **values[1]}
-    options = "".join(f"<li>{html.escape(option)}</li>" for option in said["options"])
+    options = "".join(f"<li>{html.escape(option)}</li>" for option in asked.options)
+    listed = f"<ul>{options}</ul>" if options else ""
+    answer = asked.answer
+    if isinstance(answer, float):
+        answer = f"{format_number(answer)} {asked.unit}".strip()
+    right = f"<b>{html.escape(str(answer))}.</b> " if answer is not None else ""
     return (
-        f'<section class="fv-question"><p><b>Predict.</b> {html.escape(said["question"])}</p>'
-        f"<ul>{options}</ul><details><summary>Answer</summary>"
-        f"<p><b>{html.escape(said['answer'])}.</b> {html.escape(said['why'])}</p>"
-        "</details></section>"
+        f'<section class="fv-question"><p><b>Predict.</b> {html.escape(asked.text)}</p>'
+        f"{listed}<details><summary>Answer</summary>"
+        f"<p>{right}{html.escape(asked.why)}</p></details></section>"
     )
 
 

@@ -5,13 +5,6 @@
   const config = () => JSON.parse(byId("jupyter-config-data")?.textContent ?? "null");
   const kernelId = () => document.body.dataset.kernelId;
 
-  // The token has done its work; it stays out of copied links and of the history.
-  const here = new URL(location.href);
-  if (here.searchParams.has("token")) {
-    here.searchParams.delete("token");
-    history.replaceState(history.state, "", here);
-  }
-
   // anywidget gives a widget's code two seconds to start and then leaves the widget out for good;
   // a busy machine may take longer.
   const after = AbortSignal.timeout.bind(AbortSignal);
@@ -21,10 +14,22 @@
   const PATIENCE = 20000;
   let late = false;
   let waitsFor = () => "the server to start Python";
+  // A link may ask for more than a machine can do in time; without its settings the panel opens.
+  const plainly = () => {
+    const given = new URLSearchParams(location.search);
+    const kept = ["panel", "token"].filter((name) => given.has(name));
+    if (!given.has("panel") || given.size === kept.length) return [];
+    const link = document.createElement("a");
+    link.href = `?${new URLSearchParams(kept.map((name) => [name, given.get(name)]))}`;
+    link.textContent = "Open the panel without the link's settings";
+    return [" ", link];
+  };
   const sayWhatFor = () => {
     if (!late || !byId("fv-loading")) return;
-    byId("fv-loading-note").textContent =
+    const said =
       `This takes longer than usual: the page is waiting for ${waitsFor()}. Reloading may help.`;
+    const note = byId("fv-loading-note");
+    if (!note.textContent.startsWith(said)) note.replaceChildren(said, ...plainly());
   };
   setTimeout(() => {
     late = true;
@@ -123,23 +128,67 @@
     notice.querySelector("button").onclick = () => location.reload();
     notice.hidden = false;
   };
+  const takeBack = () => { if (!lost) byId("fv-notice").hidden = true; };
   const lose = (text) => {
     if (lost) return;
     lost = true;
     tell(text);
   };
-  const kernelExists = async () => {
-    const reply = await fetch(`${config().baseUrl}api/kernels/${kernelId()}`);
-    return reply.status !== 404;
+  const ENDED = {
+    403: "The server was started again, and it asks for its token anew.",
+    404: "This page's session has ended: after a long pause, or with a new start of the server.",
   };
   const check = async () => {
-    if (lost || !kernelId()) return;
+    if (lost || !kernelId()) return false;
+    const { token } = document.body.dataset; // where there are no cookies
+    const headers = token ? { Authorization: `token ${token}` } : {};
     try {
-      if (!(await kernelExists())) lose("This page's session was ended after a long pause.");
-    } catch { /* no connection: the socket's own close tells */ }
+      const reply = await fetch(`${config().baseUrl}api/kernels/${kernelId()}`, { headers });
+      if (reply.status in ENDED) lose(ENDED[reply.status]);
+      return reply.ok;
+    } catch {
+      return false; // no connection: the socket's own close tells
+    }
   };
-  addEventListener("visibilitychange", () => { if (!document.hidden) check(); });
-  setInterval(() => { if (!document.hidden) check(); }, 30000);
+  // The front end waits longer and longer between its tries to reconnect, and then gives up; the
+  // page tries for as long as it is open.
+  const lookAfter = async () => {
+    if (document.hidden || !(await check()) || attempts.size) return;
+    const kernel = window.jupyterapp?.widgetManager?.kernel;
+    // A page that is being left has given its connection up already.
+    if (kernel && !kernel.isDisposed) kernel.reconnect().catch(() => {});
+  };
+  addEventListener("visibilitychange", lookAfter);
+  addEventListener("online", lookAfter);
+  setInterval(lookAfter, 30000);
+  setInterval(() => { if (!byId("fv-loading") && !attempts.size) lookAfter(); }, 3000);
+
+  // A kernel answers within moments, also while a flow trains; one that is stuck does not.
+  const SILENCE = 15000;
+  let silence = null; // a timer, while the kernel has something to do
+  let waits = false;
+  let silent = false;
+  const listen = () => {
+    clearTimeout(silence);
+    if (!waits) return;
+    silence = setTimeout(() => {
+      if (lost || byId("fv-loading") || !sockets.size) return;
+      silent = true;
+      tell("The computation behind this page has not answered for a while: it is busy, or stuck.");
+    }, SILENCE);
+  };
+  const asked = () => {
+    if (waits) return;
+    waits = true;
+    listen();
+  };
+  const heard = (state) => {
+    if (state === "busy") waits = true;
+    if (state === "idle") waits = false;
+    if (silent) takeBack();
+    silent = false;
+    listen();
+  };
 
   // The kernel's status: header and content of a message, in either of Jupyter's two forms.
   const status = (data) => {
@@ -159,20 +208,25 @@
   let leaving = false;
   addEventListener("pagehide", () => { leaving = true; });
   addEventListener("pageshow", () => { leaving = false; });
-  const sockets = new Set();
+  const attempts = new Set(); // sockets that are open, or may be soon
+  const sockets = new Set(); // those that are open
   const watch = (socket) => {
+    attempts.add(socket);
     socket.addEventListener("open", () => {
       sockets.add(socket);
-      if (!lost) byId("fv-notice").hidden = true;
+      takeBack();
     });
     socket.addEventListener("message", (event) => {
       const state = status(event.data);
+      heard(state);
       if (state === "restarting" || state === "dead") {
         lose("The computation behind this page stopped, and what it held is gone.");
       }
     });
     socket.addEventListener("close", () => {
+      attempts.delete(socket);
       sockets.delete(socket);
+      heard("idle");
       setTimeout(() => {
         if (lost || leaving || sockets.size) return;
         tell("The connection to the server is lost. Trying to reconnect…");
@@ -185,6 +239,10 @@
     constructor(...options) {
       super(...options);
       if (/\/api\/kernels\/.*\/channels/.test(String(options[0]))) watch(this);
+    }
+    send(data) {
+      if (sockets.has(this)) asked();
+      super.send(data);
     }
   };
 })();

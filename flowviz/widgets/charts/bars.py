@@ -30,7 +30,7 @@ class BarChart(ChartBase):
         clock: as :attr:`flowviz.widgets.stage.Stage.clock`; "" for none: all the bars are full.
     """
 
-    _esm = esm.module(Path(__file__).with_name("bars.js"))
+    _esm = esm.widget(Path(__file__).with_name("bars.js"))
     title = traitlets.Unicode().tag(sync=True)
     clock = traitlets.Unicode().tag(sync=True)
     names: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)

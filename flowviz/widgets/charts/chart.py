@@ -29,7 +29,7 @@ class Chart(ChartBase):
         label, height: as for every chart.
     """
 
-    _esm = esm.module(Path(__file__).with_name("chart.js"))
+    _esm = esm.widget(Path(__file__).with_name("chart.js"))
     traces: Any = traitlets.List().tag(sync=True)
     arrays = traitlets.Dict().tag(sync=True)
     figure_layout = traitlets.Dict().tag(sync=True)

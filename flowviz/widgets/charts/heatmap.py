@@ -27,7 +27,7 @@ class Heatmap(Chart):
         rows, columns: their names; without them, numbers from 1.
     """
 
-    _esm = esm.module(Path(__file__).with_name("heatmap.js"))
+    _esm = esm.widget(Path(__file__).with_name("heatmap.js"))
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Heatmap(Chart):
         Args:
             matrix: ``[R, C]``.
             zeros: ``[R, C]`` bool: the entries that are zero by the flow's structure; their cells
-                stay empty.
+                are hatched.
 
         Raises:
             ValueError: not a matrix, or ``zeros`` of another shape.
@@ -75,6 +75,8 @@ class Heatmap(Chart):
         traces = [cells]
         if 0 < max(given.shape, default=0) <= MOST_NUMBERS:
             traces.append(_numbers(given, empty))
+        if empty.any():
+            traces.append(_hatching(empty))
         rows, columns = given.shape
         layout: dict[str, Any] = {
             "xaxis": _axis(self._columns, columns) | {"side": "top", "constrain": "domain"},
@@ -103,6 +105,23 @@ def _numbers(matrix: np.ndarray, empty: np.ndarray) -> dict[str, Any]:
         "textfont": {
             "size": 13,
             "color": ["--fv-muted" if zero else "--fv-ink" for zero in zeros],
+        },
+        "hoverinfo": "skip",
+    }
+
+
+def _hatching(empty: np.ndarray) -> dict[str, Any]:
+    """A slanted stroke in each cell that is zero by structure: no shade of a colour is that."""
+    rows, columns = np.nonzero(empty)
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": columns.astype(np.int32),
+        "y": rows.astype(np.int32),
+        "marker": {
+            "symbol": "line-ne-open",
+            "color": "--fv-muted/0.6",
+            "line": {"width": 1},
         },
         "hoverinfo": "skip",
     }

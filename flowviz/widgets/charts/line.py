@@ -64,6 +64,8 @@ class Curve:
         errors: standard errors of ``y``, drawn as a band of ± one.
         colour: a token or any CSS colour.
         dash: how the line is drawn.
+        filled: whether what lies under it is tinted, as under a histogram's outline.
+        named_at: the x at which the name stands; its end by default.
     """
 
     name: str
@@ -72,6 +74,8 @@ class Curve:
     errors: ArrayLike | None = None
     colour: str = "--fv-forward"
     dash: Dash = "solid"
+    filled: bool = False
+    named_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class LineChart(Chart):
         clock: as :attr:`flowviz.widgets.stage.Stage.clock`; "" for none.
     """
 
-    _esm = esm.module(Path(__file__).with_name("line.js"))
+    _esm = esm.widget(Path(__file__).with_name("line.js"))
     clock = traitlets.Unicode().tag(sync=True)
     moments: Any = traitlets.List(traitlets.Float()).tag(sync=True)
     """The x at which each moment of the film was recorded."""
@@ -212,7 +216,8 @@ class LineChart(Chart):
 class Drawn:
     """A curve or points as they are drawn: thinned out, with what cannot be drawn as NaN.
 
-    ``last`` is the last point (x, y), None if there is none.
+    ``last`` is the last point (x, y), and ``named`` the one that has the name beside it; None if
+    there is none.
     """
 
     def __init__(self, given: Curve | Points, x_axis: Axis, y_axis: Axis) -> None:
@@ -232,6 +237,10 @@ class Drawn:
         self.errors = None if errors is None else errors[keep]
         at = np.flatnonzero(np.isfinite(self.y))
         self.last = (float(self.x[at[-1]]), float(self.y[at[-1]])) if len(at) else None
+        self.named = self.last
+        named_at = given.named_at if isinstance(given, Curve) else None
+        if len(at) and named_at is not None:
+            self.named = named_at, float(np.interp(named_at, self.x[at], self.y[at]))
 
     def band(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """x, lower and upper edge of ± one standard error, where these are known."""
@@ -271,6 +280,8 @@ class Drawn:
             "mode": "lines",
             "line": {"color": self.given.colour, "width": 1.8, "dash": self.given.dash},
         }
+        if self.given.filled:
+            trace |= {"fill": "tozeroy", "fillcolor": _tint(self.given.colour)}
         return [trace] if self.errors is None else [self._band_trace(), trace]
 
     def _band_trace(self) -> dict[str, Any]:
@@ -282,23 +293,29 @@ class Drawn:
             "x": np.concatenate([x, x[::-1]]).astype(np.float32),
             "y": np.concatenate([high, low[::-1]]).astype(np.float32),
             "fill": "toself",
-            "fillcolor": f"{colour}/0.18" if colour.startswith("--") else colour,
+            "fillcolor": _tint(colour),
             "line": {"width": 0},
             "hoverinfo": "skip",
         }
 
     def end(self) -> dict[str, Any] | None:
-        """The name beside the last point; the page keeps such annotations apart."""
-        if self.last is None or not self.given.name:
+        """The name beside its point; the page keeps such annotations apart."""
+        if self.named is None or not self.given.name:
             return None
-        x, y = self.last
+        x, y = self.named
         return {
             "name": "end",
             "x": float(self.x_axis.scaled(np.float64(x))),
             "y": float(self.y_axis.scaled(np.float64(y))),
             "text": self.given.name,
             "font": {"color": self.given.colour, "size": 13},
+            # Inside the chart it lies over other curves.
+            **({} if self.named == self.last else {"bgcolor": "--fv-card/0.8"}),
         }
+
+
+def _tint(colour: str) -> str:
+    return f"{colour}/0.18" if colour.startswith("--") else colour
 
 
 def _thinned(count: int) -> slice:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from flowviz.widgets.charts.line import Axis, Curve, Drawn, Limits, LineChart
+from flowviz.widgets.charts.line import Axis, Curve, Drawn, Limits, LineChart, Points
 
 LEAST_STEPS = 20
 """The axis holds so many steps from the first one drawn: the first steps do not fill the width."""
@@ -53,18 +53,19 @@ class LossChart(LineChart):
     ) -> None:
         super().__init__(label, title=title, y=Axis(log=log), height=height, clock=clock)
 
-    def show_series(self, series: Sequence[Series]) -> None:
-        """Draw these curves in place of those before.
+    def show_series(self, series: Sequence[Series], points: Sequence[Points] = ()) -> None:
+        """Draw these curves in place of those before, and points over them.
 
         Raises:
-            ValueError: steps, values and errors of one series differ in length.
+            ValueError: steps, values and errors of one of them differ in length.
         """
         curves = [Curve(s.name, s.steps, s.values, s.errors, s.colour) for s in series]
-        self.show_curves(curves, y_limits=self._heights(curves), x_limits=_steps(curves))
+        given: list[Curve | Points] = [*curves, *points]
+        self.show_curves(curves, points, y_limits=self._heights(given), x_limits=_steps(given))
 
-    def _heights(self, curves: Sequence[Curve]) -> Limits | None:
+    def _heights(self, given: Sequence[Curve | Points]) -> Limits | None:
         """The first steps' spikes may leave the picture, all else not."""
-        drawn = [Drawn(curve, self.x_axis, self.y_axis) for curve in curves]
+        drawn = [Drawn(one, self.x_axis, self.y_axis) for one in given]
         values = np.concatenate([one.y[np.isfinite(one.y)] for one in drawn] or [np.empty(0)])
         if not len(values):
             return None
@@ -79,11 +80,10 @@ class LossChart(LineChart):
         return f"step {x:,.0f}"
 
 
-def _steps(curves: Sequence[Curve]) -> Limits:
-    steps = np.concatenate(
-        [np.asarray(curve.x, dtype=np.float64) for curve in curves] or [np.empty(0)]
-    )
+def _steps(given: Sequence[Curve | Points]) -> Limits:
+    steps = np.concatenate([np.asarray(one.x, dtype=np.float64) for one in given] or [np.empty(0)])
     if not len(steps):
         return 0.0, float(LEAST_STEPS)
     first, last = float(steps.min()), float(steps.max())
-    return first, max(last, first + LEAST_STEPS)
+    # A single one does not stand on the axis, over its numbers.
+    return first - (first == last), max(last, first + LEAST_STEPS)

@@ -14,10 +14,10 @@ function fixed(value, decimals) {
   return value < 0 ? `−${text}` : text;
 }
 
-/** `value` to so many significant digits, the infinite and the undefined in words. */
+/** `value` to so many significant digits, the undefined in words. */
 export function formatNumber(value, digits = 3) {
   if (Number.isNaN(value)) return "undefined";
-  if (!Number.isFinite(value)) return value > 0 ? "infinite" : "−infinite";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   if (value === 0) return "0";
   const exponent = exponentOf(value, digits);
   if (exponent >= -4 && exponent < 6) return fixed(value, Math.max(0, digits - 1 - exponent));

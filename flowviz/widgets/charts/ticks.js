@@ -17,6 +17,8 @@ export function logTicks([low, high], most) {
   for (const digits of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]) {
     const values = decades.flatMap((d) => digits.map((digit) => Number(`${digit}e${d}`)));
     const shown = values.filter((value) => inside(Math.log10(value)));
+    // Less than from one of them to the next: round numbers all the same.
+    if (shown.length === 0) return evenTicks([10 ** low, 10 ** high], most, 1);
     if (shown.length <= most) return shown;
   }
   const powers = decades.filter(inside);
@@ -61,7 +63,10 @@ export function withTicksAcross(axis, length, each, widthOf) {
   const digits = Number(/\d+/.exec(tickformat)[0]);
   const widths = range.map((end) =>
     widthOf(end.toLocaleString("en", { maximumSignificantDigits: digits }), TICK));
-  const tickvals = evenTicks(range, length, Math.max(each, ...widths.map((width) => width + GAP)));
+  const least = Math.max(...widths) + GAP;
+  let tickvals = evenTicks(range, length, Math.max(each, least));
+  // One number alone says nothing of a scale.
+  if (tickvals.length < 2) tickvals = evenTicks(range, length, least);
   return { tickmode: "array", tickvals, tickformat, ...axis };
 }
 

@@ -141,19 +141,19 @@ class _Pen:
         self.axes.plot(drawn.x, drawn.y, color=colour, linewidth=1.5, linestyle=DASHES[given.dash])
 
     def names(self, ends: Sequence[Drawn], chart: LineChart) -> None:
-        """The names beside the last points, one above the other."""
+        """The names beside their points, one above the other."""
         low, high = chart.y_range
         box = self.axes.get_window_extent()
         points = box.height * 72 / self.axes.get_figure(root=True).dpi  # type: ignore[union-attr]
         heights = [
-            (float(chart.y_axis.scaled(np.float64(one.last[1]))) - low) / (high - low) * points
+            (float(chart.y_axis.scaled(np.float64(one.named[1]))) - low) / (high - low) * points
             for one in ends
-            if one.last is not None
+            if one.named is not None
         ]
         for one, height, moved in zip(ends, heights, _apart(heights, 1.4 * SIZE), strict=True):
             self.axes.annotate(
                 one.given.name,
-                one.last or (0, 0),
+                one.named or (0, 0),
                 xytext=(4, moved - height),
                 textcoords="offset points",
                 va="center",

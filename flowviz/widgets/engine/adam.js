@@ -17,7 +17,25 @@ export class Adam {
     this.gradient = parts[1];
     [this.vector, , this.first, this.second] = parts;
     this.play = blocks.adam;
+    this.squares = blocks.squares;
     this.steps = 0;
+  }
+
+  /** Σ g² of the gradient. */
+  squaredLength() {
+    return this.squares(this.places[1], this.size);
+  }
+
+  /** What steps to come depend on: the moments, and how many there have been. */
+  moments() {
+    return { first: this.first.slice(), second: this.second.slice(), count: this.steps };
+  }
+
+  /** Go on from the moments of another. */
+  goOn({ first, second, count }) {
+    this.first.set(first);
+    this.second.set(second);
+    this.steps = count;
   }
 
   /**

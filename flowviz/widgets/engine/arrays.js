@@ -111,44 +111,26 @@ function folds(op, from, to, outer, inner, m) {
   };
 }
 
-/** A number of the memory as an index from 0 to size − 1: whatever it is. */
-const indexOf = (x, size) => (x > 0 ? (x < size ? x | 0 : size - 1) : 0);
-
 /** out[i] = in[i + stride · index[i]]. */
 export function gatherOf(kernel, machine) {
-  return indexed(kernel, machine, (m, count, size, stride, from, a, index, b, to, c) => {
-    for (let i = 0; i < count; i++, from += a, index += b, to += c) {
-      m[to] = m[from + stride * indexOf(m[index], size)];
-    }
-  });
+  return indexed(kernel, machine, machine.blocks.gatherLine);
 }
 
 /** out[i + stride · index[i]] = in[i], or that added to it. */
 export function scatterOf(kernel, machine) {
-  if (kernel.add) {
-    return indexed(kernel, machine, (m, count, size, stride, from, a, index, b, to, c) => {
-      for (let i = 0; i < count; i++, from += a, index += b, to += c) {
-        m[to + stride * indexOf(m[index], size)] += m[from];
-      }
-    });
-  }
-  return indexed(kernel, machine, (m, count, size, stride, from, a, index, b, to, c) => {
-    for (let i = 0; i < count; i++, from += a, index += b, to += c) {
-      m[to + stride * indexOf(m[index], size)] = m[from];
-    }
-  });
+  const { addLine, scatterLine } = machine.blocks;
+  return indexed(kernel, machine, kernel.add ? addLine : scatterLine);
 }
 
 function indexed({ shape, in: given, index: indices, out, size, stride }, machine, line) {
   if (!sizeOf(shape)) return () => {};
-  const m = machine.memory;
   const [from, index, to] = [given, indices, out].map((operand) => startOf(operand, machine));
   const joined = collapse(shape, [given[2], indices[2], out[2]]);
   const [count, a, b, c] = lastOf(joined, 1, 0);
   const walk = leading(joined);
   const { offsets: o } = walk;
   return () => {
-    do line(m, count, size, stride, from + o[0], a, index + o[1], b, to + o[2], c);
+    do line(count, size, stride, from + o[0], a, index + o[1], b, to + o[2], c);
     while (walk.next());
   };
 }
@@ -196,25 +178,15 @@ function runningLines(from, to, outer, length, step, stride, { load, add }) {
 /** How many of sorted knots lie below each value (`right`: or at it); all of them for NaN. */
 export function searchOf({ shape, size, in: knots, stride, value, right, out }, machine) {
   if (!sizeOf(shape)) return () => {};
-  const m = machine.memory;
   const [first, given, to] = [knots, value, out].map((operand) => startOf(operand, machine));
   const joined = collapse(shape, [knots[2], value[2], out[2]]);
-  const walk = new Walk(joined.shape, joined.strides);
-  const { offsets } = walk;
+  const [count, a, b, c] = lastOf(joined, 1, 0);
+  const walk = leading(joined);
+  const { offsets: o } = walk;
+  const line = machine.blocks.searchLine;
   return () => {
-    do {
-      const x = m[given + offsets[1]];
-      const start = first + offsets[0];
-      let low = 0;
-      let high = size;
-      while (low < high) {
-        const middle = (low + high) >> 1;
-        const knot = m[start + middle * stride];
-        if (right ? !(knot > x) : !(knot >= x)) low = middle + 1;
-        else high = middle;
-      }
-      m[to + offsets[2]] = low;
-    } while (walk.next());
+    do line(count, size, stride, first + o[0], a, given + o[1], b, to + o[2], c, right);
+    while (walk.next());
   };
 }
 

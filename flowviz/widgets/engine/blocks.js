@@ -126,6 +126,53 @@ const sum = (m) => (out, from, count, column, row, inner, step) => {
   }
 };
 
+/** A number of the memory as an index from 0 to size − 1: whatever it is. */
+const indexOf = (x, size) => (x > 0 ? (x < size ? x | 0 : size - 1) : 0);
+
+// Of `count` elements: where the three operands begin, and how far apart their elements are; what an
+// index reaches has `size` places, `stride` apart.
+
+const gatherLine = (m) => (count, size, stride, from, a, index, b, to, c) => {
+  for (let i = 0; i < count; i++, from += a, index += b, to += c) {
+    m[to] = m[from + stride * indexOf(m[index], size)];
+  }
+};
+
+const scatterLine = (m) => (count, size, stride, from, a, index, b, to, c) => {
+  for (let i = 0; i < count; i++, from += a, index += b, to += c) {
+    m[to + stride * indexOf(m[index], size)] = m[from];
+  }
+};
+
+const addLine = (m) => (count, size, stride, from, a, index, b, to, c) => {
+  for (let i = 0; i < count; i++, from += a, index += b, to += c) {
+    m[to + stride * indexOf(m[index], size)] += m[from];
+  }
+};
+
+/** How many of `size` sorted knots lie below each value (`right`: or at it). */
+const searchLine = (m) => (count, size, stride, knots, a, value, b, to, c, right) => {
+  for (let i = 0; i < count; i++, knots += a, value += b, to += c) {
+    const x = m[value];
+    let low = 0;
+    let high = size;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const knot = m[knots + middle * stride];
+      if (right ? !(knot > x) : !(knot >= x)) low = middle + 1;
+      else high = middle;
+    }
+    m[to] = low;
+  }
+};
+
+/** Σ x² of numbers that lie one after the other. */
+const squares = (m) => (from, count) => {
+  let total = 0;
+  for (let i = from; i < from + count; i++) total += m[i] * m[i];
+  return total;
+};
+
 /**
  * One step of Adam: the moments m ← m + share₁ (g − m), v ← v + share₂ (g² − v), and
  * w ← w − rate m / (√v correction + eps).
@@ -181,9 +228,11 @@ const matmul = (m) => (
  * All block operations over one memory.
  *
  * @param {Float32Array} memory
- * @returns {Object<string, Function>} by name: the instructions, and load, store, sum, adam, matmul.
+ * @returns {Object<string, Function>} by name: the instructions, and what is above.
  */
 export function plainBlocks(memory) {
-  const all = { ...BLOCKS, load, store, sum, adam, matmul };
+  const all = {
+    ...BLOCKS, load, store, sum, squares, gatherLine, scatterLine, addLine, searchLine, adam, matmul,
+  };
   return Object.fromEntries(Object.entries(all).map(([name, make]) => [name, make(memory)]));
 }

@@ -2,7 +2,7 @@
 
 import { plainBlocks } from "./blocks.js";
 import { DEEP } from "./linear.js";
-import { DEFLATED } from "./wasm.js";
+import { DEFLATED, SECOND } from "./wasm.js";
 
 const PAGE = 65536;
 /** Numbers for the panel of a product of matrices. */
@@ -12,12 +12,17 @@ const OWN = 64;
 /** Vectors of four are read up to here beyond the last number. */
 const BEYOND = 4;
 
-/** The compiled module; null where SIMD is missing, or the page's policy refuses it. */
+/**
+ * The compiled module, the quicker one where the browser knows relaxed SIMD; null where SIMD is missing,
+ * or the page's policy refuses it.
+ */
 export async function compiled() {
   try {
     const packed = new Blob([Uint8Array.from(atob(DEFLATED), (c) => c.charCodeAt(0))]);
-    const bytes = packed.stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    return await WebAssembly.compile(await new Response(bytes).arrayBuffer());
+    const inflated = packed.stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    const bytes = await new Response(inflated).arrayBuffer();
+    const relaxed = bytes.slice(SECOND);
+    return await WebAssembly.compile(WebAssembly.validate(relaxed) ? relaxed : bytes.slice(0, SECOND));
   } catch {
     return null;
   }

@@ -4,6 +4,9 @@
 // blocks.js, whose operations these are. An instruction works on whole vectors of four: up to three
 // numbers beyond `count` are read and written, for which the caller keeps room.
 //
+// It is compiled twice: with relaxed SIMD a product and its sum are one instruction, and rounded once
+// where the processor has such a one.
+//
 // Build: node tests/js/build_kernels.js
 
 const LANES: usize = 16; // bytes in a vector
@@ -16,28 +19,29 @@ const LANES: usize = 16; // bytes in a vector
 const COMMON = memory.data<f32>([0, 1, 2, 0.5, -Infinity, Infinity, NaN]);
 const enum Common { ZERO, ONE, TWO, HALF, LEAST, MOST, NAN }
 const EXP = memory.data<f32>([
-  89, -104, -86, 1.44269504, 12582912, 0.693359375, 2.12194440e-4,
-  1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+  89, -104, -86, 1.44269504, 12582912, -0.693359375, 2.12194440e-4,
+  4.9999994e-1, 1.666652e-1, 4.1668393e-2, 8.368781e-3, 1.3814467e-3,
 ]);
 const LOG = memory.data<f32>([
-  1.17549435e-38, 8388608, -23, 2.12194440e-4, 0.693359375,
+  1.17549435e-38, 8388608, -23, -2.12194440e-4, 0.693359375,
   7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
   -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 ]);
 const TANH = memory.data<f32>([
   0.625, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1,
 ]);
-const BITS = memory.data<i32>([127 << 23, 126 << 23, 0x3f3504f3, 0x80000000, 0x4b400000]);
+const SOFTPLUS = memory.data<f32>([0.41421356, 0.69314718]);
+const BITS = memory.data<i32>([127 << 23, 0x3f3504f3, 0x80000000, 0x4b400000]);
 
 // @ts-ignore: decorator
 @inline function lanes(table: usize, i: usize): v128 { return v128.load32_splat(table + (i << 2)); }
 // @ts-ignore: decorator
 @inline function common(i: Common): v128 { return lanes(COMMON, i); }
 // @ts-ignore: decorator
-@inline function mulAdd(a: v128, b: v128, c: v128): v128 { return f32x4.add(f32x4.mul(a, b), c); }
-/** One step of Horner's rule, with the table's coefficient i. */
-// @ts-ignore: decorator
-@inline function step(p: v128, x: v128, table: usize, i: usize): v128 { return mulAdd(p, x, lanes(table, i)); }
+@inline function mulAdd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
 /** 1 where the mask is set, else 0. */
 // @ts-ignore: decorator
 @inline function truth(mask: v128): v128 { return v128.and(mask, common(Common.ONE)); }
@@ -46,17 +50,19 @@ const BITS = memory.data<i32>([127 << 23, 126 << 23, 0x3f3504f3, 0x80000000, 0x4
 // @ts-ignore: decorator
 @inline function wholes(x: v128): v128 { return mulAdd(x, lanes(EXP, 3), lanes(EXP, 4)); }
 
-/** eʳ where x = n log 2 + r: a polynomial (Cephes' expf). `marked` is `wholes(x)`. */
+/**
+ * eʳ where x = n log 2 + r: 1 + r + r² q(r), of least relative error (3·10⁻⁹). `marked` is `wholes(x)`.
+ *
+ * Here and below polynomials are summed in pairs: a processor waits less than with Horner's rule.
+ */
 // @ts-ignore: decorator
 @inline function expRest(x: v128, marked: v128): v128 {
   const n = f32x4.sub(marked, lanes(EXP, 4));
-  const r = mulAdd(n, lanes(EXP, 6), f32x4.sub(x, f32x4.mul(n, lanes(EXP, 5))));
-  let p = step(lanes(EXP, 7), r, EXP, 8);
-  p = step(p, r, EXP, 9);
-  p = step(p, r, EXP, 10);
-  p = step(p, r, EXP, 11);
-  p = step(p, r, EXP, 12);
-  return f32x4.add(mulAdd(p, f32x4.mul(r, r), r), common(Common.ONE));
+  const r = mulAdd(n, lanes(EXP, 6), mulAdd(n, lanes(EXP, 5), x));
+  const z = f32x4.mul(r, r);
+  const high = mulAdd(z, lanes(EXP, 11), mulAdd(r, lanes(EXP, 10), lanes(EXP, 9)));
+  const q = mulAdd(high, z, mulAdd(r, lanes(EXP, 8), lanes(EXP, 7)));
+  return f32x4.add(mulAdd(q, z, r), common(Common.ONE));
 }
 
 /** eˣ, times 2ⁿ in two halves: of subnormals too. */
@@ -65,42 +71,30 @@ const BITS = memory.data<i32>([127 << 23, 126 << 23, 0x3f3504f3, 0x80000000, 0x4
   // In this order they keep NaN.
   x = f32x4.pmax(f32x4.pmin(x, lanes(EXP, 0)), lanes(EXP, 1));
   const marked = wholes(x);
-  const n = i32x4.sub(marked, lanes(BITS, 4));
+  const n = i32x4.sub(marked, lanes(BITS, 3));
   const half = i32x4.shr_s(n, 1);
   const first = i32x4.add(i32x4.shl(half, 23), lanes(BITS, 0));
   const second = i32x4.add(i32x4.shl(i32x4.sub(n, half), 23), lanes(BITS, 0));
   return f32x4.mul(f32x4.mul(expRest(x, marked), first), second);
 }
 
-/** eˣ, but e⁻⁸⁶ for all below: for those to whom that is nothing beside 1. */
+/** eˣ, but e⁻⁸⁶ for all below and ∞ from 88.4 on: for those to whom that is nothing beside 1, or all. */
 // @ts-ignore: decorator
 @inline function expBeside1(x: v128): v128 {
   x = f32x4.pmax(f32x4.pmin(x, lanes(EXP, 0)), lanes(EXP, 2));
   const marked = wholes(x);
-  const y = expRest(x, marked);
-  const halfPower = i32x4.add(i32x4.shl(marked, 23), lanes(BITS, 1));
-  return f32x4.mul(f32x4.add(y, y), halfPower);
+  return f32x4.mul(expRest(x, marked), i32x4.add(i32x4.shl(marked, 23), lanes(BITS, 0)));
 }
 
-/** log x for a normal x > 0, e₀ log 2 added: x = 2ᵉ m with √½ ≤ m < √2, a polynomial in m − 1 (Cephes' logf). */
+/** log(1 + m), √½ ≤ 1 + m < √2, without its first term m: a polynomial (that of Cephes' logf). */
 // @ts-ignore: decorator
-@inline function logNormal(x: v128, e0: v128): v128 {
-  const shifted = i32x4.shr_s(i32x4.sub(x, lanes(BITS, 2)), 23);
-  const m = f32x4.sub(i32x4.sub(x, i32x4.shl(shifted, 23)), common(Common.ONE));
-  const e = f32x4.add(f32x4.convert_i32x4_s(shifted), e0);
+@inline function logRest(m: v128): v128 {
   const z = f32x4.mul(m, m);
-  let p = step(lanes(LOG, 5), m, LOG, 6);
-  p = step(p, m, LOG, 7);
-  p = step(p, m, LOG, 8);
-  p = step(p, m, LOG, 9);
-  p = step(p, m, LOG, 10);
-  p = step(p, m, LOG, 11);
-  p = step(p, m, LOG, 12);
-  p = step(p, m, LOG, 13);
-  let y = f32x4.mul(f32x4.mul(p, m), z);
-  y = f32x4.sub(y, f32x4.mul(e, lanes(LOG, 3)));
-  y = f32x4.sub(y, f32x4.mul(z, common(Common.HALF)));
-  return mulAdd(e, lanes(LOG, 4), f32x4.add(m, y));
+  const zz = f32x4.mul(z, z);
+  const high = mulAdd(mulAdd(m, lanes(LOG, 6), lanes(LOG, 7)), z, mulAdd(m, lanes(LOG, 8), lanes(LOG, 9)));
+  const low = mulAdd(mulAdd(m, lanes(LOG, 10), lanes(LOG, 11)), z, mulAdd(m, lanes(LOG, 12), lanes(LOG, 13)));
+  const p = mulAdd(mulAdd(zz, lanes(LOG, 5), high), zz, low);
+  return f32x4.mul(z, f32x4.sub(f32x4.mul(p, m), common(Common.HALF)));
 }
 
 /** log x: −∞ at 0, NaN below; ∞ and NaN stay. */
@@ -108,7 +102,11 @@ const BITS = memory.data<i32>([127 << 23, 126 << 23, 0x3f3504f3, 0x80000000, 0x4
 @inline function log4(x: v128): v128 {
   const tiny = f32x4.lt(x, lanes(LOG, 0));
   const normal = v128.bitselect(f32x4.mul(x, lanes(LOG, 1)), x, tiny);
-  const y = logNormal(normal, v128.and(tiny, lanes(LOG, 2)));
+  // x = 2ᵉ (1 + m)
+  const shifted = i32x4.shr_s(i32x4.sub(normal, lanes(BITS, 1)), 23);
+  const m = f32x4.sub(i32x4.sub(normal, i32x4.shl(shifted, 23)), common(Common.ONE));
+  const e = f32x4.add(f32x4.convert_i32x4_s(shifted), v128.and(tiny, lanes(LOG, 2)));
+  const y = mulAdd(e, lanes(LOG, 4), f32x4.add(m, mulAdd(e, lanes(LOG, 3), logRest(m))));
   const nothing = common(Common.ZERO);
   const outside = v128.bitselect(
     common(Common.LEAST),
@@ -119,38 +117,45 @@ const BITS = memory.data<i32>([127 << 23, 126 << 23, 0x3f3504f3, 0x80000000, 0x4
   return v128.bitselect(y, outside, inside);
 }
 
+/** x / (1 + e⁻ʸ). */
+// @ts-ignore: decorator
+@inline function gated(x: v128, y: v128): v128 {
+  return f32x4.div(x, f32x4.add(common(Common.ONE), expBeside1(f32x4.neg(y))));
+}
+
 /** 1 / (1 + e⁻ˣ). */
 // @ts-ignore: decorator
-@inline function sigmoid4(x: v128): v128 {
-  const one = common(Common.ONE);
-  return f32x4.div(one, f32x4.add(one, expBeside1(f32x4.neg(x))));
-}
+@inline function sigmoid4(x: v128): v128 { return gated(common(Common.ONE), x); }
 
 /** tanh x: a polynomial below 0.625 (Cephes' tanhf), 1 − 2 / (e²ˣ + 1) above. */
 // @ts-ignore: decorator
 @inline function tanh4(x: v128): v128 {
   const size = f32x4.abs(x);
   const z = f32x4.mul(x, x);
-  let p = step(lanes(TANH, 1), z, TANH, 2);
-  p = step(p, z, TANH, 3);
-  p = step(p, z, TANH, 4);
-  p = step(p, z, TANH, 5);
+  const zz = f32x4.mul(z, z);
+  const high = mulAdd(z, lanes(TANH, 2), lanes(TANH, 3));
+  const low = mulAdd(z, lanes(TANH, 4), lanes(TANH, 5));
+  const p = mulAdd(mulAdd(zz, lanes(TANH, 1), high), zz, low);
   const near = mulAdd(f32x4.mul(p, z), x, x);
   const e = expBeside1(f32x4.add(size, size));
   const one = common(Common.ONE);
   const far = f32x4.sub(one, f32x4.div(common(Common.TWO), f32x4.add(e, one)));
-  const signed = v128.bitselect(x, far, lanes(BITS, 3));
+  const signed = v128.bitselect(x, far, lanes(BITS, 2));
   return v128.bitselect(near, signed, f32x4.lt(size, lanes(TANH, 0)));
 }
 
-/** log(1 + eˣ) = max(x, 0) + log(1 + e⁻|ˣ|), what rounding took from the sum in the logarithm given back. */
+/**
+ * log(1 + eˣ) = max(x, 0) + log(1 + e), e = e⁻|ˣ|; where 1 + e ≥ √2 that is log 2 + log(1 + (e − 1)/2),
+ * so that nothing is lost in 1 + e.
+ */
 // @ts-ignore: decorator
 @inline function softplus4(x: v128): v128 {
   const e = exp4(f32x4.neg(f32x4.abs(x)));
-  const one = common(Common.ONE);
-  const sum = f32x4.add(one, e);
-  const lost = f32x4.div(f32x4.sub(e, f32x4.sub(sum, one)), sum);
-  return f32x4.add(f32x4.max(x, common(Common.ZERO)), f32x4.add(logNormal(sum, common(Common.ZERO)), lost));
+  const halved = f32x4.ge(e, lanes(SOFTPLUS, 0));
+  const half = common(Common.HALF);
+  const m = v128.bitselect(f32x4.mul(f32x4.sub(e, common(Common.ONE)), half), e, halved);
+  const more = f32x4.add(f32x4.max(x, common(Common.ZERO)), v128.and(halved, lanes(SOFTPLUS, 1)));
+  return f32x4.add(more, f32x4.add(m, logRest(m)));
 }
 
 // ------------------------------------------------------------------------------- instructions
@@ -178,7 +183,7 @@ const enum Op {
   if (op == Op.SQUARE) return f32x4.mul(x, x);
   if (op == Op.TANH) return tanh4(x);
   if (op == Op.SIGMOID) return sigmoid4(x);
-  if (op == Op.SILU) return f32x4.mul(x, sigmoid4(x));
+  if (op == Op.SILU) return gated(x, x);
   if (op == Op.SOFTPLUS) return softplus4(x);
   if (op == Op.LOG_SIGMOID) return f32x4.neg(softplus4(f32x4.neg(x)));
   if (op == Op.NOT) return truth(f32x4.eq(x, common(Common.ZERO)));
@@ -207,15 +212,15 @@ const enum Op {
   if (op == Op.SIGMOID_BACKWARD) return f32x4.mul(f32x4.mul(x, y), f32x4.sub(common(Common.ONE), y));
   const s = sigmoid4(y);
   if (op == Op.SOFTPLUS_BACKWARD) return f32x4.mul(x, s);
-  const slope = f32x4.add(common(Common.ONE), f32x4.mul(y, f32x4.sub(common(Common.ONE), s)));
+  const slope = mulAdd(y, f32x4.sub(common(Common.ONE), s), common(Common.ONE));
   return f32x4.mul(f32x4.mul(x, s), slope);
 }
 
 // @ts-ignore: decorator
 @inline function three(op: Op, x: v128, y: v128, z: v128): v128 {
   if (op == Op.WHERE) return v128.bitselect(y, z, f32x4.ne(x, common(Common.ZERO)));
-  if (op == Op.FMA) return f32x4.add(x, f32x4.mul(y, z));
-  return f32x4.add(x, f32x4.mul(z, f32x4.sub(y, x)));
+  if (op == Op.FMA) return mulAdd(y, z, x);
+  return mulAdd(z, f32x4.sub(y, x), x);
 }
 
 // @ts-ignore: decorator
@@ -238,12 +243,36 @@ const enum Op {
   }
 }
 
+// The same two vectors at a time: what a function is made of is loaded once for both. The code is as
+// much longer, so that only functions that most numbers go through are worth it.
+
+// @ts-ignore: decorator
+@inline function pairs1(op: Op, out: usize, a: usize, count: usize): void {
+  const end = (out + count) << 2;
+  for (out <<= 2, a <<= 2; out + LANES < end; out += 2 * LANES, a += 2 * LANES) {
+    const x = one(op, v128.load(a)), y = one(op, v128.load(a, LANES));
+    v128.store(out, x);
+    v128.store(out, y, LANES);
+  }
+  if (out < end) v128.store(out, one(op, v128.load(a)));
+}
+// @ts-ignore: decorator
+@inline function pairs2(op: Op, out: usize, a: usize, b: usize, count: usize): void {
+  const end = (out + count) << 2;
+  for (out <<= 2, a <<= 2, b <<= 2; out + LANES < end; out += 2 * LANES, a += 2 * LANES, b += 2 * LANES) {
+    const x = two(op, v128.load(a), v128.load(b)), y = two(op, v128.load(a, LANES), v128.load(b, LANES));
+    v128.store(out, x);
+    v128.store(out, y, LANES);
+  }
+  if (out < end) v128.store(out, two(op, v128.load(a), v128.load(b)));
+}
+
 // An instruction's name is that of the format.
 
 export function neg(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.NEG, out, a, count); }
 export function abs(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.ABS, out, a, count); }
 export function sign(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SIGN, out, a, count); }
-export function exp(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.EXP, out, a, count); }
+export function exp(out: usize, a: usize, b: usize, c: usize, count: usize): void { pairs1(Op.EXP, out, a, count); }
 export function log(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.LOG, out, a, count); }
 export function sqrt(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SQRT, out, a, count); }
 export function rsqrt(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.RSQRT, out, a, count); }
@@ -251,7 +280,7 @@ export function reciprocal(out: usize, a: usize, b: usize, c: usize, count: usiz
 export function square(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SQUARE, out, a, count); }
 export function tanh(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.TANH, out, a, count); }
 export function sigmoid(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SIGMOID, out, a, count); }
-export function silu(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SILU, out, a, count); }
+export function silu(out: usize, a: usize, b: usize, c: usize, count: usize): void { pairs1(Op.SILU, out, a, count); }
 export function softplus(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.SOFTPLUS, out, a, count); }
 export function log_sigmoid(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.LOG_SIGMOID, out, a, count); }
 export function not(out: usize, a: usize, b: usize, c: usize, count: usize): void { play1(Op.NOT, out, a, count); }
@@ -274,7 +303,7 @@ export function and(out: usize, a: usize, b: usize, c: usize, count: usize): voi
 export function or(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.OR, out, a, b, count); }
 export function tanh_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.TANH_BACKWARD, out, a, b, count); }
 export function sigmoid_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.SIGMOID_BACKWARD, out, a, b, count); }
-export function silu_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.SILU_BACKWARD, out, a, b, count); }
+export function silu_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { pairs2(Op.SILU_BACKWARD, out, a, b, count); }
 export function softplus_backward(out: usize, a: usize, b: usize, c: usize, count: usize): void { play2(Op.SOFTPLUS_BACKWARD, out, a, b, count); }
 export function where(out: usize, a: usize, b: usize, c: usize, count: usize): void { play3(Op.WHERE, out, a, b, c, count); }
 export function fma(out: usize, a: usize, b: usize, c: usize, count: usize): void { play3(Op.FMA, out, a, b, c, count); }
@@ -369,6 +398,79 @@ export function sum(out: usize, from: usize, count: usize, column: i32, row: i32
   for (; count > 0; count--, out += column, from += row) store<f32>(out, <f32>total(from, inner, step));
 }
 
+/** Σ x² of numbers that lie one after the other, in double. */
+export function squares(from: usize, count: usize): f64 {
+  from <<= 2;
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  for (; count >= 4; count -= 4, from += LANES) {
+    const x = v128.load(from);
+    const a = lower(x), b = upper(x);
+    low = f64x2.add(low, f64x2.mul(a, a));
+    high = f64x2.add(high, f64x2.mul(b, b));
+  }
+  low = f64x2.add(low, high);
+  let sum = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
+  for (; count > 0; count--, from += 4) sum += <f64>at(from) * <f64>at(from);
+  return sum;
+}
+
+// ----------------------------------------------------------------------------------- by index
+
+/** A number as an index from 0 to size − 1, in bytes: whatever it is. */
+// @ts-ignore: decorator
+@inline function placeOf(x: f32, size: i32, stride: i32): usize { return max(min(<i32>x, size - 1), 0) * stride; }
+
+// Of `count` elements, as in blocks.js.
+
+export function gatherLine(
+  count: i32, size: i32, stride: i32, from: usize, a: i32, index: usize, b: i32, to: usize, c: i32,
+): void {
+  stride <<= 2; from <<= 2; a <<= 2; index <<= 2; b <<= 2; to <<= 2; c <<= 2;
+  for (; count > 0; count--, from += a, index += b, to += c) {
+    store<f32>(to, at(from + placeOf(at(index), size, stride)));
+  }
+}
+
+export function scatterLine(
+  count: i32, size: i32, stride: i32, from: usize, a: i32, index: usize, b: i32, to: usize, c: i32,
+): void {
+  stride <<= 2; from <<= 2; a <<= 2; index <<= 2; b <<= 2; to <<= 2; c <<= 2;
+  for (; count > 0; count--, from += a, index += b, to += c) {
+    store<f32>(to + placeOf(at(index), size, stride), at(from));
+  }
+}
+
+export function addLine(
+  count: i32, size: i32, stride: i32, from: usize, a: i32, index: usize, b: i32, to: usize, c: i32,
+): void {
+  stride <<= 2; from <<= 2; a <<= 2; index <<= 2; b <<= 2; to <<= 2; c <<= 2;
+  for (; count > 0; count--, from += a, index += b, to += c) {
+    const place = to + placeOf(at(index), size, stride);
+    store<f32>(place, at(place) + at(from));
+  }
+}
+
+/** How many of `size` sorted knots lie below each value (`right`: or at it). */
+export function searchLine(
+  count: i32, size: i32, stride: i32, knots: usize, a: i32, value: usize, b: i32, to: usize, c: i32, right: bool,
+): void {
+  stride <<= 2; knots <<= 2; a <<= 2; value <<= 2; b <<= 2; to <<= 2; c <<= 2;
+  for (; count > 0; count--, knots += a, value += b, to += c) {
+    const x = at(value);
+    let low = 0;
+    // The same steps for all values, so that no branch has to be foreseen.
+    for (let left = size; left > 0;) {
+      const half = (left + 1) >> 1;
+      const knot = at(knots + (low + half - 1) * stride);
+      const below = right ? !(knot > x) : !(knot >= x);
+      low = select(low + half, low, below);
+      left = left - half;
+    }
+    store<f32>(to, <f32>low);
+  }
+}
+
 // -------------------------------------------------------------------------------------- Adam
 
 /** One step of Adam on `count` numbers, see blocks.js. */
@@ -405,6 +507,19 @@ export function prepare(at: usize, deep: usize): void {
   spare = panel + (deep << 5);
 }
 
+/** Four columns of four numbers, which lie `column` apart, as parts of four rows of the panel. */
+// @ts-ignore: decorator
+@inline function turn4(from: usize, column: i32, to: usize): void {
+  const a = v128.load(from), b = v128.load(from + column);
+  const c = v128.load(from + 2 * column), d = v128.load(from + 3 * column);
+  const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5), cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+  const AB = v128.shuffle<i32>(a, b, 2, 6, 3, 7), CD = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<i64>(ab, cd, 0, 2));
+  v128.store(to, v128.shuffle<i64>(ab, cd, 1, 3), 32);
+  v128.store(to, v128.shuffle<i64>(AB, CD, 0, 2), 64);
+  v128.store(to, v128.shuffle<i64>(AB, CD, 1, 3), 96);
+}
+
 /** Pack `wide` columns of b, eight in a row; what is missing of the eight is 0. */
 function pack(b: usize, inner: usize, step: i32, column: i32, wide: i32): void {
   let to = panel;
@@ -414,6 +529,13 @@ function pack(b: usize, inner: usize, step: i32, column: i32, wide: i32): void {
       v128.store(to, v128.load(b, 16), 16);
     }
     return;
+  }
+  if (wide == 8 && step == 4) {
+    const half = column << 2;
+    for (; inner >= 4; inner -= 4, b += LANES, to += 128) {
+      turn4(b, column, to);
+      turn4(b + half, column, to + LANES);
+    }
   }
   for (; inner > 0; inner--, b += step, to += 32) {
     v128.store(to, common(Common.ZERO));
@@ -477,17 +599,17 @@ export function matmul(
         const left = v128.load(p);
         const right = v128.load(p, 16);
         let s = v128.load32_splat(a0);
-        x0 = f32x4.add(x0, f32x4.mul(s, left));
-        y0 = f32x4.add(y0, f32x4.mul(s, right));
+        x0 = mulAdd(s, left, x0);
+        y0 = mulAdd(s, right, y0);
         s = v128.load32_splat(a1);
-        x1 = f32x4.add(x1, f32x4.mul(s, left));
-        y1 = f32x4.add(y1, f32x4.mul(s, right));
+        x1 = mulAdd(s, left, x1);
+        y1 = mulAdd(s, right, y1);
         s = v128.load32_splat(a2);
-        x2 = f32x4.add(x2, f32x4.mul(s, left));
-        y2 = f32x4.add(y2, f32x4.mul(s, right));
+        x2 = mulAdd(s, left, x2);
+        y2 = mulAdd(s, right, y2);
         s = v128.load32_splat(a3);
-        x3 = f32x4.add(x3, f32x4.mul(s, left));
-        y3 = f32x4.add(y3, f32x4.mul(s, right));
+        x3 = mulAdd(s, left, x3);
+        y3 = mulAdd(s, right, y3);
         a0 += aStep; a1 += aStep; a2 += aStep; a3 += aStep;
       }
       let to = out + i * outRow + j * outColumn;

@@ -80,13 +80,8 @@ export class Trainer {
   /** Gather the gradient, shorten it where it is too long; its length before that. */
   collect() {
     const { descent, gradient, trained } = this;
-    let squares = 0;
-    for (let k = 0; k < trained.length; k++) {
-      const values = descent.output("gradients", k);
-      gradient.set(values, trained[k].at);
-      for (let i = 0; i < values.length; i++) squares += values[i] * values[i];
-    }
-    const length = Math.sqrt(squares);
+    for (let k = 0; k < trained.length; k++) gradient.set(descent.output("gradients", k), trained[k].at);
+    const length = Math.sqrt(this.adam.squaredLength());
     if (length > this.maxGradientNorm) {
       const share = this.maxGradientNorm / length;
       for (let i = 0; i < gradient.length; i++) gradient[i] *= share;

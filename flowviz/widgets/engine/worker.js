@@ -32,7 +32,7 @@ export function serve(scope) {
     const message = session.report();
     seen = false;
     scope.postMessage({ report: message }, [
-      message.losses.buffer, message.parameters.buffer, message.averaged.buffer,
+      message.losses.buffer, message.errors.buffer, message.parameters.buffer, message.averaged.buffer,
     ]);
   };
   const turn = turns(() => {
@@ -59,6 +59,9 @@ export function serve(scope) {
     run(steps) {
       session.left = steps;
       goOn();
+    },
+    follow(modes) {
+      session.follow(modes);
     },
     stop() {
       if (!session.runs) return;
@@ -109,6 +112,10 @@ class InWorker {
     this.ask("run", steps);
   }
 
+  follow(modes) {
+    this.ask("follow", modes);
+  }
+
   stop() {
     this.ask("stop");
   }
@@ -141,6 +148,10 @@ class InPage {
     this.onReport(this.session.report());
   }
 
+  follow(modes) {
+    this.session.follow(modes);
+  }
+
   stop() {
     if (!this.session.runs) return;
     this.session.left = 0;
@@ -166,8 +177,9 @@ class WorkerRefused extends Error {}
  *   frame while it runs, and a last one when it stops.
  * @param {string|null} text the module that the page runs, as `flowviz.widgets.esm.module` writes
  *   it; its default export has `serve`, that of this file. Null: train in the page.
- * @returns {Promise<{kind: "worker"|"page", run: function(number): void, stop: function(): void,
- *   end: function(): void}>} `run(k)` makes k steps (Infinity: until `stop`); `end` frees it.
+ * @returns {Promise<{kind: "worker"|"page", run: function(number): void,
+ *   follow: function(Float32Array): void, stop: function(): void, end: function(): void}>} `run(k)`
+ *   makes k steps (Infinity: until `stop`); `follow` as of `Session`; `end` frees it.
  * @throws {Error} the program is refused, in words.
  */
 export async function train(setup, onReport, text = null) {

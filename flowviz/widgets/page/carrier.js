@@ -1,6 +1,8 @@
 // The marks of a stage that the page's own flow carries: where they start, and how.
 
+import { largest, middles } from "../engine/cells.js";
 import { indices } from "../stage/palette.js";
+import { asHeights } from "./target.js";
 
 const LOG_2PI = Math.log(2 * Math.PI);
 /** A tangent is a difference over so much of the way. */
@@ -16,41 +18,183 @@ export class Carrier {
   constructor(view, flow) {
     this.view = view;
     this.flow = flow;
-    this.handle = view.scene.own.handles[0]?.points[0].slice();
-    const coloured = view.get("coloured");
-    this.marks = Object.entries(view.get("carried")).flatMap(([kind, ways]) =>
-      ways.map((way, i) => begun(view.scene.own[kind][i], way, coloured[kind])).filter(Boolean));
+    this.target = null; // a PageTarget, where one is known
+    /** How the model fits it, where its density is shown: {there, here, outside}. */
+    this.fit = null;
     this.next = 0;
+    this.stale = true; // whether the view has other marks now
+  }
+
+  /** Take the marks as they are now; those that go with the handle are to start there. */
+  refresh() {
+    if (!this.stale) return;
+    this.stale = false;
+    const { view } = this;
+    const { handles: ends = ["point"], contours = [], ...carried } = view.get("carried");
+    this.ends = ends;
+    this.pulled = contours;
+    const coloured = view.get("coloured");
+    const before = new Map(this.marks?.map((one) => [one.mark, one]));
+    const begin = (mark, way, colours) => before.get(mark) ?? begun(mark, way, colours);
+    this.marks = Object.entries(carried).flatMap(([kind, ways]) =>
+      ways.map((way, i) => begin(view.scene.own[kind][i], way, coloured[kind])).filter(Boolean));
+    // The marked point, in the base plane: a handle's, or where a path begins.
+    const [path] = this.following;
+    const at = view.scene.own.handles[ends.indexOf("point")]?.points[0] ?? path?.start.subarray(0, 2);
+    this.handle = at && Array.from(at);
+    if (this.handle) for (const one of this.following) moveTo(one.start, this.handle);
+  }
+
+  /** What begins at the data begins at points [n, 2] that `draw` makes of their number n. */
+  startFrom(draw) {
+    this.refresh();
+    for (const { way, start } of this.marks) if (way === "inverse") start.set(draw(start.length / 2));
+  }
+
+  /** The marks that go with the handle. */
+  get following() {
+    return this.marks.filter(({ way }) => way === "point" || way === "tangent");
   }
 
   /** Carry everything anew, with the flow as it is; `moving`: more of it is to come at once. */
   carryAll(moving = false) {
+    this.refresh();
+    const rests = !moving || performance.now() > this.next;
     for (const one of this.marks) {
       if (one.way !== "density") this.carry(one);
-      else if (!moving || performance.now() > this.next) this.density(one);
+      else if (rests) this.seldom(() => this.density(one));
     }
+    if (this.pulled.includes("pulled") && this.target && rests) this.seldom(() => this.pullBack());
     this.view.redraw();
   }
 
-  /** The handle was moved: what goes with it moves along. */
-  follow([x, y]) {
+  /** The marked point where a handle is at a place: that itself, or its preimage. */
+  pointOf(set, place) {
+    this.refresh();
+    return this.ends[set] === "image" ? this.carryOne("inverse", place)[0] : place;
+  }
+
+  /** The marked point was moved, by the handle `held`: what goes with it moves along. */
+  follow(point, held) {
+    this.refresh();
     if (!this.handle) return;
-    const [fromX, fromY] = this.handle;
-    this.handle = [x, y];
-    for (const one of this.marks) {
-      if (one.way !== "point" && one.way !== "tangent") continue;
-      shift(one.start, x - fromX, y - fromY);
+    this.handle = point;
+    for (const one of this.following) {
+      moveTo(one.start, point);
+      this.carry(one);
+    }
+    const { handles } = this.view.scene.own;
+    this.ends.forEach((end, set) => {
+      if (set === held || !handles[set]) return;
+      handles[set].points[0] = end === "image" ? this.carryOne("forward", point).at(-1) : point;
+    });
+    this.view.redraw();
+  }
+
+  /** Where what is carried of a kind of marks has ended [n, 2]. */
+  ended(kind) {
+    const own = this.view.scene.own[kind];
+    const { mark, start } = this.marks.find((one) => own.includes(one.mark));
+    return mark.states.subarray(-start.length);
+  }
+
+  /** The largest share of the particles that lie outside the window in a state. */
+  outside() {
+    const [xmin, xmax, ymin, ymax] = this.view.get("window");
+    const own = this.view.scene.own.particles;
+    const { mark: { states }, start } = this.marks.find((one) => own.includes(one.mark));
+    let most = 0;
+    for (let from = 0; from < states.length; from += start.length) {
+      let count = 0;
+      for (let i = from; i < from + start.length; i += 2) {
+        const [x, y] = [states[i], states[i + 1]];
+        if (!(x >= xmin && x <= xmax && y >= ymin && y <= ymax)) count += 1;
+      }
+      most = Math.max(most, (2 * count) / start.length);
+    }
+    return most;
+  }
+
+  /** Let the shapes at the marked point be so many times as large. */
+  scale(factor) {
+    for (const one of this.following) {
+      const { start } = one;
+      for (let i = 0; i < start.length; i++) {
+        const middle = this.handle[i % 2];
+        start[i] = middle + factor * (start[i] - middle);
+      }
       this.carry(one);
     }
     this.view.redraw();
   }
 
+  /** The log of what the flow, and its linear part, make of the area of the shape there. */
+  areas() {
+    const grown = (way) => {
+      const { mark, start } = this.following.find((one) => one.way === way);
+      return Math.log(areaOf(mark.states.subarray(-start.length)) / areaOf(start));
+    };
+    return { image: grown("point"), tangent: grown("tangent") };
+  }
+
+  /** The states of one point, base to data. */
+  carryOne(way, point) {
+    const pass = this.flow.pass(way, 1);
+    pass.inputs.z.set(point);
+    pass.run();
+    return Array.from({ length: pass.count("states") }, (_, k) => [...pass.output("states", k)]);
+  }
+
   carry(one) {
     const { mark, way, start } = one;
     if (way === "tangent") return this.tangent(one);
-    const pass = this.flow.carry(way === "inverse" ? "inverse" : "forward", start, mark.states);
+    const pass = way === "base"
+      ? this.run(start)
+      : this.flow.carry(way === "inverse" ? "inverse" : "forward", start, mark.states);
     if (one.colours) this.colour(one, pass);
     return undefined;
+  }
+
+  /** Carry points [n, 2] from the base, to see where they end. */
+  run(points) {
+    const pass = this.flow.pass("forward", points.length / 2);
+    pass.inputs.z.set(points);
+    pass.run();
+    return pass;
+  }
+
+  /** log p* / p where points [n, 2] of the base end, of the pass that has carried them. */
+  ratios(points, pass) {
+    const ends = this.target.logDensity(pass.output("states", pass.count("states") - 1));
+    return added(ends, pass).map((value, i) => value - normal(points[2 * i], points[2 * i + 1]));
+  }
+
+  /** The same at one point of the base, there by the flow and where it ends by the inverse. */
+  ratiosAt(point) {
+    const [atU] = this.ratios(point, this.run(point));
+    const x = this.carryOne("forward", point).at(-1);
+    const [u] = this.carryOne("inverse", x);
+    const [sum] = added(this.target.logDensity(x), this.flow.pass("inverse", 1));
+    return [atU, sum - normal(...u)];
+  }
+
+  /**
+   * KL(p*‖p) by draws x [n, 2] of the target, as read off where the inverse takes them and there:
+   * each a mean and its standard error.
+   */
+  divergencesBy(x) {
+    const n = x.length / 2;
+    const back = this.flow.pass("inverse", n);
+    back.inputs.z.set(x);
+    back.run();
+    const u = back.output("states", 0).slice();
+    const there = added(this.target.logDensity(x), back);
+    const atX = there.map((value, i) => value - normal(u[2 * i], u[2 * i + 1]));
+    const atU = this.ratios(u, this.run(u));
+    return [atU, atX].map((values) => {
+      const mean = values.reduce((a, b) => a + b, 0) / n;
+      return [mean, Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n * (n - 1)))];
+    });
   }
 
   /** What the Jacobians at the handle make of a shape: of a small one it is the same as the flow. */
@@ -76,6 +220,11 @@ export class Carrier {
 
   /** The colours of a mark: what its values say, they are made of the layers' log|det J|. */
   colour({ mark, colours, start, centres }, pass) {
+    if (colours === "ratio") {
+      if (!this.target) return;
+      mark.colour.index.set(indices(this.ratios(start, pass), mark.value_range, mark.palette));
+      return;
+    }
     const points = centres ?? start;
     const of = centres ? this.flow.carry("forward", centres, new Float32Array(mark.frames * centres.length)) : pass;
     const count = points.length / 2;
@@ -83,6 +232,7 @@ export class Carrier {
     if (colours === "density") {
       for (let i = 0; i < count; i++) values[i] = normal(points[2 * i], points[2 * i + 1]);
     }
+    if (centres) this.volume = endsOf(added(new Float32Array(count), of));
     const sign = colours === "density" ? -1 : 1;
     for (let k = 1; k < mark.frames; k++) {
       const changes = of.output("logabsdet", k - 1);
@@ -94,26 +244,75 @@ export class Carrier {
     mark.colour.index.set(indices(values, mark.value_range, mark.palette));
   }
 
-  /** The model's density as an image. */
-  density({ mark, points }) {
-    const began = performance.now();
+  /** The model's density as an image, on the scale of the target's as in model_on_grid.py. */
+  density(one) {
+    const { points } = one;
     const pass = this.flow.pass("log_prob", points.length / 2);
     pass.inputs.z.set(points);
     pass.run();
-    const logs = pass.output("log_prob");
-    const [low, high] = mark.value_range;
-    for (let i = 0; i < logs.length; i++) {
-      mark.values[i] = Math.max((Math.exp(logs[i]) - low) / (high - low), 0);
+    one.logs = pass.output("log_prob").slice();
+    this.shade(one);
+  }
+
+  /** The target has changed: what the flow says stays, and is held against that. */
+  hold() {
+    this.refresh();
+    for (const one of this.marks) if (one.logs) this.shade(one);
+    this.view.redraw();
+  }
+
+  shade(one) {
+    const { mark, logs } = one;
+    const top = this.target?.top ?? Infinity;
+    const high = Math.min(top, Math.exp(largest(logs))) || top;
+    mark.value_range = [0, high];
+    for (let i = 0; i < logs.length; i++) mark.values[i] = Math.exp(logs[i]) / high;
+    this.fit = this.target?.density ? this.measure(one) : null;
+  }
+
+  /** KL(p*‖p) and KL(p‖p*) over the image's cells, and the model's mass beyond them. */
+  measure(one) {
+    const { mark: { rows, columns, extent: [xmin, xmax, ymin, ymax] }, points, logs } = one;
+    const now = this.target.onCells(); // others after every change of it
+    if (one.of !== now) {
+      one.of = now;
+      one.wanted = this.target.logDensity(points);
     }
+    const cell = ((xmax - xmin) * (ymax - ymin)) / (rows * columns);
+    let [there, here, mass] = [0, 0, 0];
+    for (let i = 0; i < logs.length; i++) {
+      const [model, target] = [Math.exp(logs[i]) * cell, Math.exp(one.wanted[i]) * cell];
+      if (target > 0) there += target * (one.wanted[i] - logs[i]);
+      if (model > 0) here += model * (logs[i] - one.wanted[i]);
+      mass += model;
+    }
+    return { there, here, outside: 1 - mass };
+  }
+
+  /** The target's contours, pulled back to the base: p*(T(u)) |det J_T(u)|. */
+  pullBack() {
+    const { view, target } = this;
+    view.model.set("contours", view.get("contours").map((sent, i) => {
+      if (this.pulled[i] !== "pulled") return sent;
+      const [rows, columns] = sent.values.shape;
+      const pass = this.run(middles(sent.extent, rows, columns));
+      const ends = target.logDensity(pass.output("states", pass.count("states") - 1));
+      return { ...sent, values: asHeights(added(ends, pass), rows, columns) };
+    }));
+  }
+
+  /** Do what takes long, and leave time for the rest. */
+  seldom(draw) {
+    const began = performance.now();
+    draw();
     this.next = performance.now() + (performance.now() - began) * (1 / SHARE - 1);
   }
 
   /** log|det J| of each layer at the handle; null where nothing goes with it. */
   contributions() {
+    this.refresh();
     if (!this.handle || !this.marks.some(({ way }) => way === "point")) return null;
-    const pass = this.flow.pass("forward", 1);
-    pass.inputs.z.set(this.handle);
-    pass.run();
+    const pass = this.run(this.handle);
     return Array.from({ length: pass.count("logabsdet") }, (_, k) => pass.output("logabsdet", k)[0]);
   }
 }
@@ -121,30 +320,18 @@ export class Carrier {
 /** A mark that is carried: {mark, way, start [N, 2], colours}; a density's points are its cells. */
 function begun(mark, way, colours) {
   if (!mark) return null;
-  if (way === "density") return { mark, way, points: cells(mark) };
-  const frames = mark.frames > 1 ? mark.frames : mark.steps;
+  if (way === "density") return { mark, way, points: middles(mark.extent, mark.rows, mark.columns) };
+  const frames = mark.frames > 1 ? mark.frames : mark.steps ?? 1;
   const size = mark.states.length / frames;
   const from = way === "inverse" ? (frames - 1) * size : 0;
   const start = mark.states.slice(from, from + size);
   // A grid has a colour for each cell, and not for each crossing of its lines.
-  const centres = colours && mark.rows ? middles(start, mark.rows, mark.columns) : null;
+  const centres = colours && mark.rows ? between(start, mark.rows, mark.columns) : null;
   return { mark, way, start, colours, centres };
 }
 
-/** The centres of an image's cells, [R C, 2], rows going up. */
-function cells({ rows, columns, extent: [xmin, xmax, ymin, ymax] }) {
-  const points = new Float32Array(2 * rows * columns);
-  for (let r = 0, i = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) {
-      points[i++] = xmin + ((c + 0.5) * (xmax - xmin)) / columns;
-      points[i++] = ymin + ((r + 0.5) * (ymax - ymin)) / rows;
-    }
-  }
-  return points;
-}
-
 /** The centres of a grid's cells from the crossings of its lines. */
-function middles(lines, rows, columns) {
+function between(lines, rows, columns) {
   const points = [];
   for (let r = 0; r + 1 < rows; r++) {
     for (let c = 0; c + 1 < columns; c++) {
@@ -156,11 +343,40 @@ function middles(lines, rows, columns) {
   return Float32Array.from(points);
 }
 
-function shift(points, dx, dy) {
-  for (let i = 0; i < points.length; i += 2) {
-    points[i] += dx;
-    points[i + 1] += dy;
+/** Put points around another middle. */
+function moveTo(points, middle) {
+  const count = points.length / 2;
+  for (let axis = 0; axis < 2; axis++) {
+    let sum = 0;
+    for (let i = axis; i < points.length; i += 2) sum += points[i];
+    const shift = middle[axis] - sum / count;
+    for (let i = axis; i < points.length; i += 2) points[i] += shift;
   }
+}
+
+/** Values at the ends of a pass, and all of its layers' log|det J|. */
+function added(values, pass) {
+  const sums = Float32Array.from(values);
+  for (let k = 0; k < pass.count("logabsdet"); k++) {
+    const changes = pass.output("logabsdet", k);
+    for (let i = 0; i < sums.length; i++) sums[i] += changes[i];
+  }
+  return sums;
+}
+
+/** The least and the largest of some values. */
+function endsOf(values) {
+  return { low: -largest(values.map((value) => -value)), high: largest(values) };
+}
+
+/** The area inside a closed line [V, 2], whichever way it turns. */
+function areaOf(line) {
+  let sum = 0;
+  for (let i = 0; i < line.length; i += 2) {
+    const next = (i + 2) % line.length;
+    sum += (line[i] - line[0]) * (line[next + 1] - line[1]) - (line[next] - line[0]) * (line[i + 1] - line[1]);
+  }
+  return Math.abs(sum) / 2;
 }
 
 /** log p_u of the standard normal base. */

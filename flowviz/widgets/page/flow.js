@@ -1,23 +1,39 @@
-// A flow in the page: its programs, made ready for as many points as are asked for.
+// Flows in the page: their programs, made ready for as many points as are asked for.
 
-import { floats, fromBase64 } from "../stage/marks.js";
+import { mapped } from "../engine/layout.js";
+import { floats } from "../stage/marks.js";
+import { fromWholes } from "./packed.js";
+
+/** The programs of flows that differ by what they have learned alone. */
+export class Programs {
+  /**
+   * @param {Engine} engine
+   * @param {object} sent {programs: {kind: bytes}, start: as `wholes` of packed.py writes it}.
+   */
+  constructor(engine, { programs, start }) {
+    this.files = programs;
+    this.read = mapped(programs, (file) => engine.read(file));
+    /** What such a flow has learned before it is trained, one vector. */
+    this.start = fromWholes(start, this.parameters().vector.length);
+  }
+
+  /** What such a flow may learn. */
+  parameters() {
+    return Object.values(this.read)[0].parameters();
+  }
+}
 
 export class PageFlow {
   /**
-   * @param {Engine} engine
-   * @param {object} sent {programs: {kind: base64}, start, now}: base64 of float16 and of float32.
+   * @param {Programs} programs
+   * @param {object} sent {now, objective}: what it has learned, bytes of float32 or as `wholes` of
+   *   packed.py writes it; the program that trains it.
    */
-  constructor(engine, { programs, start, now }) {
-    this.files = Object.fromEntries(
-      Object.entries(programs).map(([kind, text]) => [kind, fromBase64(text)]),
-    );
-    this.programs = Object.fromEntries(
-      Object.entries(this.files).map(([kind, file]) => [kind, engine.read(file)]),
-    );
-    /** What it has learned before it is trained, and as it was saved: one vector each. */
-    this.start = floats(start, true);
-    this.now = floats(now);
-    this.parameters = Object.values(this.programs)[0].parameters();
+  constructor(programs, { now, objective }) {
+    this.programs = programs;
+    this.objective = objective;
+    this.parameters = programs.parameters();
+    this.now = now.planes ? fromWholes(now, this.parameters.vector.length) : floats(now);
     this.parameters.set(this.now);
     this.passes = new Map();
   }
@@ -26,7 +42,7 @@ export class PageFlow {
   pass(kind, n) {
     const key = `${kind} ${n}`;
     if (!this.passes.has(key)) {
-      this.passes.set(key, this.programs[kind].prepare({ n, parameters: this.parameters }));
+      this.passes.set(key, this.programs.read[kind].prepare({ n, parameters: this.parameters }));
     }
     return this.passes.get(key);
   }

@@ -1,56 +1,159 @@
 // A saved page comes alive: its own flows carry the pictures' marks, follow the handle and are
 // trained.
 
+import { formatNumber } from "../charts/numbers.js";
 import { Engine } from "../engine/engine.js";
-import { Carrier } from "./carrier.js";
-import { PageFlow } from "./flow.js";
-import { Training } from "./training.js";
+import { Carrying } from "./carrying.js";
+import { Constant } from "./constant.js";
+import { Figures } from "./figures.js";
+import { atHead, besidePictures } from "./foot.js";
+import { LossCurve } from "./loss_curve.js";
+import { Modes } from "./modes.js";
+import { compared, onTheWay, overTheGrid } from "./sentences.js";
+import { Shares } from "./shares.js";
+import { Square } from "./square.js";
+import { Targets } from "./targets.js";
+import { Turning } from "./turning.js";
 
-export class Live {
+/** A model's mass outside the window is spoken of from here on, as in model_on_grid.py. */
+const WORTH_SAYING = 0.005;
+
+/** So many draws of the target say what its divergence from the model is. */
+const DRAWS = 1000;
+
+const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);
+
+export class Live extends Carrying {
   /**
    * Let the flows of a page carry what its stages show.
    *
-   * @param {object} page {views, clock, tally, run} of page.js.
-   * @param {object} sent {flows: [{programs, start, now, objective}], stages: which flow is whose,
-   *   samples, training}, as Panel.to_html writes it.
+   * @param {object} page {views, clock, tally, run, head, goals} of page.js.
+   * @param {object} sent as in `Carrying`, and limit {most, words}: of the marked point's coordinates,
+   *   and what to say beyond; constant, square: as of `Constant` and `Square`, where there is one;
+   *   linear: whether every flow is a Gaussian, whatever it learns; movable: whether modes are, by
+   *   their handles.
    * @param {string} code the page's own module.
    */
   static async begin(page, sent, code) {
-    return new Live(page, sent, code, await Engine.start());
+    return new Live(page, sent, await Engine.start(), code);
   }
 
-  constructor(page, sent, code, engine) {
-    this.page = page;
-    this.engine = engine;
-    this.flows = sent.flows.map((flow) => new PageFlow(engine, flow));
-    this.carriers = page.views.map((view, i) => new Carrier(view, this.flows[sent.stages[i]]));
-    for (const view of page.views) view.carrier = this;
-    this.training = new Training(this, sent, code);
+  constructor(page, sent, ...more) {
+    super(page, sent, ...more);
+    this.limit = sent.limit;
+    this.linear = sent.linear;
+    /** Whatever lines there are, they are of the target as it was saved. */
+    this.lines = page.views.map((view) => view.get("lines"));
+    this.first = this.training.target;
     page.run.send = ({ kind }) => this.training.press(kind);
-    // A moment of the film is what was learned by then.
-    this.moment = -1;
-    page.clock.join((player) => this.showMoment(player.moment), 1);
+    this.targets = sent.others?.length ? new Targets(this, sent.others) : null;
+    this.turning = sent.turning?.length ? new Turning(this, sent.turning) : null;
+    for (const one of [this.targets, this.turning]) if (one) atHead(page, one.element);
+    this.modes = sent.movable ? new Modes(this) : null;
+    this.constant = sent.constant ? new Constant(sent.constant, () => this.moved()) : null;
+    this.fits = this.flows.length > 1 ? new Figures("Divergences, in nats", ["KL(p*‖p)", "KL(p‖p*)"]) : null;
+    this.shares = this.fits && new Shares();
+    this.square = sent.square
+      ? new Square(this.carriers[0], sent.square, () => this.moved()) : null;
+    this.sides = this.ofRatio ? new Figures("The ratio on both sides", ["in u", "in x"]) : null;
+    this.curve = new LossCurve(this.training, () => this.objectives());
+    const beside = [this.fits, this.shares, this.modes, this.constant, this.square, this.sides, this.curve];
+    besidePictures(page, ...beside.filter(Boolean).map(({ element }) => element));
+    this.showTarget(this.training.target);
     this.show();
+    page.clock.join(() => {
+      this.tellPlace();
+      page.goals?.check(this.known());
+    }, 1);
   }
 
-  /** Let the flows be what was learned, a vector each; `moving`: more is to come at once. */
-  learn(learned, moving = false) {
-    this.flows.forEach((flow, i) => flow.parameters.set(learned[i]));
-    this.show(moving);
-  }
-
-  /** Draw everything anew. */
-  show(moving = false) {
-    for (const carrier of this.carriers) carrier.carryAll(moving);
-    this.tell();
-  }
-
-  /** A handle was moved. */
-  follow(point) {
+  /** Something that is said beside the pictures is another now. */
+  moved() {
     this.unsaid();
-    for (const carrier of this.carriers) carrier.follow(point);
+    this.tell();
+    this.page.goals?.check(this.known());
+  }
+
+  // ---- what is shown -------------------------------------------------------------------------
+
+  /** The views of the data's side: not those of the target pulled back. */
+  get ofData() {
+    const pulled = ({ model }) => model.get("carried").contours?.includes("pulled");
+    return this.page.views.filter((view) => !pulled(view));
+  }
+
+  /** Let the pictures show a target, in its window as far as it has one. */
+  showTarget(target) {
+    this.outline(target);
+    this.modes?.show();
+    for (const { model } of this.ofData) {
+      if (!target.seen) continue;
+      model.set("window", target.seen);
+      // A density is drawn over what is seen.
+      model.set("images", model.get("images").map((mark) => ({ ...mark, extent: target.seen })));
+    }
+  }
+
+  /** Draw a target's contours, and the lines that are of it. */
+  outline(target) {
+    const saved = target === this.first && !target.moved;
+    for (const { model } of this.ofData) {
+      const ways = model.get("carried").contours ?? [];
+      model.set("contours", model.get("contours").map((mark, i) =>
+        (ways[i] === "target" ? target.contours(mark) : mark)));
+    }
+    this.page.views.forEach(({ model }, i) => model.set("lines", saved ? this.lines[i] : []));
+  }
+
+  /** The target's modes are elsewhere: hold what is shown against it as it is now. */
+  holdToTarget() {
+    this.outline(this.training.target);
+    for (const carrier of this.carriers) carrier.hold();
+    this.curve.draw(this.moment);
+    this.moved();
+  }
+
+  show(moving = false) {
+    super.show(moving);
+    this.measureSides(moving);
+    if (this.samplesAlone) this.unseen = this.carriers[0].outside();
+    this.tell();
+    this.turning?.update();
+    this.curve.draw(this.moment);
+  }
+
+  follow(view, set, place, index) {
+    if (isMode(view, set)) {
+      this.modes.move(index, place);
+      return;
+    }
+    this.unsaid();
+    super.follow(view, set, place);
     this.tell();
   }
+
+  /** As the panel does: a point beyond its limit is refused in words, and stays where it was. */
+  refuses(point) {
+    const { most, words } = this.limit ?? { most: Infinity };
+    const beyond = !point.every((x) => Math.abs(x) <= most);
+    const there = `(${point.map((x) => formatNumber(x)).join(", ")})`;
+    this.page.refuse(beyond ? words.replace("{}", there) : "");
+    return beyond;
+  }
+
+  /** What each flow's loss measures: with two, its divergence from the target, above the minimum. */
+  objectives() {
+    const { training } = this;
+    const { target, lossName } = training;
+    const of = {
+      descent: { name: "KL(p*‖p)", minimum: (step) => training.entropyAt(step) },
+      pulled_descent: { name: "KL(p‖p*)", minimum: () => -target.sent.log_z },
+    };
+    if (this.flows.length === 1) return [{ name: lossName, minimum: () => 0, voice: "forward" }];
+    return this.flows.map(({ objective }, i) => ({ ...of[objective], voice: this.page.views[i].get("voice") }));
+  }
+
+  // ---- what is said --------------------------------------------------------------------------
 
   /** What was said is of the state that was saved: it holds no longer. */
   unsaid() {
@@ -62,7 +165,11 @@ export class Live {
   /** The numbers of the marked point, beside the pictures. */
   tell() {
     const { tally, run, clock } = this.page;
-    const contributions = this.carriers[0].contributions();
+    this.tellFits();
+    const contributions = this.carriers.map((carrier) => carrier.contributions()).find(Boolean);
+    this.contributions = contributions;
+    /** Where the marked point is. */
+    this.point = this.carriers[0].handle;
     if (!contributions) return;
     const stretches = clock.player.stretches;
     const layers = Array.from({ length: contributions.length / stretches }, (_, layer) =>
@@ -70,13 +177,101 @@ export class Live {
     let sum = 0;
     run.set("readout", { label: "Σ so far", values: [0, ...contributions.map((c) => (sum += c))] });
     tally?.set([layers]);
+    this.layers = layers;
+    this.square?.show(sum);
+    this.tellRatio();
     clock.tell(false);
   }
 
-  /** What is shown was learned by a moment of the film, or by now. */
-  showMoment(moment) {
-    if (moment === this.moment) return;
-    this.moment = moment;
-    this.learn(this.training.learnedAt(moment));
+  /** Whether samples on their way past a marked point are all that is seen. */
+  get samplesAlone() {
+    const carried = this.page.views[0].get("carried");
+    return Boolean(carried.particles?.length && carried.paths) && !this.ofRatio;
+  }
+
+  /** What is seen where the player is: of a grid, or of samples on their way. */
+  tellPlace() {
+    const [{ volume }] = this.carriers;
+    if (volume) this.page.say(overTheGrid(volume.low, volume.high));
+    else if (this.samplesAlone && this.layers) {
+      const { position, stretches, direction } = this.page.clock.player;
+      const layer = Math.ceil(position / stretches - 1e-6);
+      this.page.say(onTheWay(this.layers, layer, direction === "inverse", this.unseen));
+    }
+  }
+
+  /** The carrier whose particles are coloured by p* / p, if there is one. */
+  get ofRatio() {
+    return this.carriers.find(({ view }) => view.get("coloured").particles === "ratio");
+  }
+
+  /** What draws of the target say of KL(p*‖p) on both sides; seldom, where more is to come. */
+  measureSides(moving) {
+    const carrier = this.ofRatio;
+    if (!carrier?.target.density || (moving && performance.now() < carrier.next)) return;
+    const { target, settings } = this.training;
+    if (this.drawnOf !== target) [this.drawnOf, this.draws] = [target, target.sample(DRAWS, settings.seed)];
+    carrier.seldom(() => { this.divergences = carrier.divergencesBy(this.draws); });
+  }
+
+  /** log p* / p at the marked point, on both sides: by the flow, and by its inverse. */
+  tellRatio() {
+    const carrier = this.ofRatio;
+    if (!carrier) return;
+    const ratios = carrier.ratiosAt(this.point);
+    this.ratio = Math.min(...ratios);
+    this.sides.show([
+      ["log p*/p", ratios.map((ratio) => formatNumber(ratio))],
+      ["p*/p", ratios.map((ratio) => formatNumber(Math.exp(ratio)))],
+      ["KL(p*‖p)", (this.divergences ?? []).map(([value, error]) =>
+        `${formatNumber(value)} ± ${formatNumber(error, 1)}`)],
+    ]);
+    this.say(`log p*ᵤ/pᵤ = ${formatNumber(ratios[0])} at u, log p*/p = ${formatNumber(ratios[1])} at x.`);
+  }
+
+  /** Both divergences of two models whose densities are shown, and what they come to. */
+  tellFits() {
+    const fits = this.carriers.map(({ fit }) => fit);
+    if (!this.fits || !fits.every(Boolean)) return;
+    this.fits.show(fits.map(({ there, here, outside }, i) => {
+      const voice = this.page.views[i].get("voice");
+      const least = outside > WORTH_SAYING ? "≥ " : "";
+      return [capital(voice), [formatNumber(there), least + formatNumber(here)], voice];
+    }));
+    const { film, done, target } = this.training;
+    this.constant?.show(fits[1], target.sent.log_z);
+    this.shares.show(target.movable ? target.modes : null, this.carriers.map((carrier) =>
+      ({ voice: carrier.view.get("voice"), points: carrier.ended("particles") })));
+    this.say(compared(...fits, film.moments[this.moment]?.step ?? done, this.linear));
+  }
+
+  /** Say something of this state, unless it is the one that was saved, which has its own words. */
+  say(words) {
+    if (this.page.saved === null || Number.isNaN(this.page.saved)) this.page.say(words);
+  }
+
+  /** What goals are told by. */
+  known() {
+    const { player } = this.page.clock;
+    const total = (this.contributions ?? []).reduce((a, b) => a + b, 0);
+    const fits = this.carriers.flatMap(({ fit }, i) => (fit
+      ? [[`there ${i + 1}`, fit.there], [`here ${i + 1}`, fit.here]] : []));
+    return {
+      ...Object.fromEntries(fits),
+      total,
+      ratio: this.ratio,
+      moved: Number(this.training.target.moved),
+      loss: this.constant?.loss,
+      constant: Math.abs(this.constant?.log),
+      area: this.square?.error,
+      away: Math.abs(total),
+      step: this.training.done,
+      position: player.playing ? NaN : player.position / player.stretches,
+      inverse: Number(player.direction === "inverse"),
+      target: this.training.target.title,
+    };
   }
 }
+
+/** Whether a handle of a view is a mode of the target. */
+const isMode = (view, set) => view.get("carried").handles?.[set] === "modes";

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Method = TypeVar("Method", bound=Callable[..., None])
 
-_SETTINGS = "_draws_from"
+_DRAWING = "_draws"
 
 
-def draws(*settings: str) -> Callable[[Method], Method]:
+@dataclass(frozen=True)
+class Drawn:
+    """What a drawing method says of itself: the settings it draws from, and its tab or ""."""
+
+    settings: frozenset[str]
+    tab: str
+
+
+def draws(*settings: str, tab: str = "") -> Callable[[Method], Method]:
     """Declare that a panel's method draws from these settings.
 
     The panel calls it once when it is built, and after each change of one of them, on the job
     thread: while one picture is computed, changes gather, and the next is of the newest state.
     Several such methods are called in the order in which they are written.
+
+    Args:
+        settings: their names.
+        tab: of a chart that stands in this tab alone: nothing is drawn until the tab is opened.
 
     >>> class Squares(Panel):
     ...     @draws("count", "side")
@@ -24,20 +37,20 @@ def draws(*settings: str) -> Callable[[Method], Method]:
     """
 
     def declare(method: Method) -> Method:
-        setattr(method, _SETTINGS, frozenset(settings))
+        setattr(method, _DRAWING, Drawn(frozenset(settings), tab))
         return method
 
     return declare
 
 
-def declared(panel: type) -> Iterator[tuple[str, frozenset[str]]]:
-    """The drawing methods of a class and its bases: their names, and what they draw from."""
+def declared(panel: type) -> Iterator[tuple[str, Drawn]]:
+    """The drawing methods of a class and its bases: their names, and what they say."""
     found: dict[str, Any] = {}
     for owner in reversed(panel.__mro__):
         for name, value in vars(owner).items():
-            settings = getattr(value, _SETTINGS, None)
-            if settings is not None:
-                found[name] = settings
+            said = getattr(value, _DRAWING, None)
+            if said is not None:
+                found[name] = said
             elif name in found:
                 del found[name]
     yield from found.items()

@@ -12,6 +12,10 @@ import traitlets
 
 from flowviz.widgets import esm
 
+PRESETS = "A preset ticks nothing."
+"""Said with a hint: what a preset brings nobody has reached."""
+Within = tuple[float | None, float | None] | Sequence[str]
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -23,6 +27,15 @@ class Goal:
         hint: what to try, for who asks.
         said: what it shows, once it is reached.
         by: settings in which it is reached, for who teaches, and for the test.
+        in_page: how a page that was saved tells without a kernel: of the panel then, between which
+            bounds, None for none, the numbers lie that such a page knows, and among which texts
+            its texts are. Those are "total" and "ratio", Σ log|det J| and log p*/p at the marked
+            point, "step" of the training, "position", "inverse", 1 where that is the direction,
+            "target", its title, "moved", 1 where its modes are, of the i-th model shown "there i"
+            and "here i", KL(p*‖p) and KL(p‖p*), and "loss" and "constant", the reverse loss and
+            |log C|, "area" and "away", what the square's area misses Σ log|det J| by, and how far
+            that is from 0; and what follows handles has those of its own (``Seen.known``). None:
+            the page cannot tell, or one cannot get there in it.
     """
 
     sentence: str
@@ -30,16 +43,19 @@ class Goal:
     hint: str
     said: str
     by: Mapping[str, Any]
+    in_page: Callable[[Any], Mapping[str, Within] | None] = lambda panel: None
 
 
 class GoalList(anywidget.AnyWidget):
     """The goals with their ticks, which the browser keeps from visit to visit.
 
+    Where the browser forgets them, what is true then nobody has reached, until it has been false.
+
     Args:
         panel: the panel's name: what the ticks are kept under.
     """
 
-    _esm = esm.module(Path(__file__).parent / "goals.js")
+    _esm = esm.widget(Path(__file__).parent / "goals.js")
     panel = traitlets.Unicode().tag(sync=True)
     goals: Any = traitlets.List(help="{sentence, hint, said}").tag(sync=True)
     reached: Any = traitlets.List(traitlets.Int(), help="reached since the start").tag(sync=True)
@@ -47,11 +63,41 @@ class GoalList(anywidget.AnyWidget):
 
     def __init__(self, panel: str, goals: Sequence[Goal]) -> None:
         self._goals = list(goals)
-        shown = [{"sentence": g.sentence, "hint": g.hint, "said": g.said} for g in goals]
+        self._given: set[int] = set()
+        self._now: set[int] = set()
+        shown = [
+            {"sentence": g.sentence, "hint": f"{g.hint} {PRESETS}", "said": g.said} for g in goals
+        ]
         super().__init__(panel=panel, goals=shown)
+        self.observe(self._forget, names=["reached"])
 
-    def check(self, panel: Any) -> None:
-        """Tick what is reached now; what was reached once stays so."""
-        now = {i for i, goal in enumerate(self._goals) if i in self.reached or goal.reached(panel)}
-        if len(now) > len(self.reached):
-            self.reached = sorted(now)
+    def in_page(self, panel: Any) -> dict[str, Any]:
+        """What a page of its own needs to show them, and to tick those that it can tell."""
+        within = [goal.in_page(panel) for goal in self._goals]
+        goals = [
+            {
+                **shown,
+                "hint": goal.hint,
+                "within": bounds and dict(bounds),
+                "elsewhere": bounds is None,
+            }
+            for goal, shown, bounds in zip(self._goals, self.goals, within, strict=True)
+        ]
+        return {"panel": self.panel, "goals": goals}
+
+    def check(self, panel: Any, *, given: bool = False) -> None:
+        """Tick what is reached now; what was reached once stays so.
+
+        Args:
+            given: the state is a preset's. What is true in it nobody has reached, nor is it
+                reached later until it has been false.
+        """
+        self._now = now = {i for i, goal in enumerate(self._goals) if goal.reached(panel)}
+        self._given = self._given | now if given else self._given & now
+        done = now - self._given | set(self.reached)
+        if len(done) > len(self.reached):
+            self.reached = sorted(done)
+
+    def _forget(self, change: Any) -> None:
+        if not change["new"]:
+            self._given = self._given | self._now

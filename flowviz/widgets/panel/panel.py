@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import ipywidgets as widgets
 
+from flowviz import atomic
 from flowviz.widgets import signature
 from flowviz.widgets.code_view import CodeView
 from flowviz.widgets.controls import Controls
@@ -19,7 +21,7 @@ from flowviz.widgets.headless import without_comms
 from flowviz.widgets.jobs import JobRunner, in_words
 from flowviz.widgets.layout import classed
 from flowviz.widgets.naming import NAMINGS
-from flowviz.widgets.page import page
+from flowviz.widgets.page import BesideKernel, Carried, page
 from flowviz.widgets.panel import cells, drawing, twin
 from flowviz.widgets.panel.goals import Goal, GoalList
 from flowviz.widgets.panel.screen import Screen, body
@@ -45,13 +47,6 @@ class Part(Protocol):
 
     def begin(self) -> None:
         """Start what the settings ask for and what takes its time."""
-
-    def in_page(self) -> dict[str, Any] | None:
-        """What a page of its own needs of this to go on without a kernel; None: nothing.
-
-        Raises:
-            ValueError: it cannot be without one, and why.
-        """
 
 
 class Panel:
@@ -89,8 +84,8 @@ class Panel:
             cls.group, cls.summary = naming.group, naming.summary
         cls.__signature__ = signature.signature(cls.State)
         cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\n{signature.in_words(cls.State)}"
-        for method, settings in drawing.declared(cls):
-            unknown = sorted(settings - set(cls.State.fields()))
+        for method, drawn in drawing.declared(cls):
+            unknown = sorted(drawn.settings - set(cls.State.fields()))
             if unknown:
                 raise TypeError(f"{cls.__name__}.{method} draws from {unknown}: no such settings")
 
@@ -115,12 +110,18 @@ class Panel:
         self._refusal = self._failure = ""
         self._noted: frozenset[str] = frozenset()
         self.screen = self.build()
-        self._drawings = [
-            (getattr(self, method), settings) for method, settings in drawing.declared(type(self))
-        ]
+        self._drawings = {
+            getattr(self, method): drawn for method, drawn in drawing.declared(type(self))
+        }
         self._waiting: set[Drawing] = set()
+        self._asking = threading.Lock()  # held while what waits is changed
+        self._at_work = False  # whether some of it is being drawn
+        self._heading = threading.RLock()  # held while the head is changed, by either thread
+        self._begun = False
         self._draw_later = self.jobs.latest(self._draw_waiting)
         self.widget = self._lay_out()
+        self._carried = next((part for part in self.parts if isinstance(part, Carried)), None)
+        self._beside = self._beside_kernel()
         self.settings.on_change(self._changed)
         self._listen()
         # Who comes with a state, from a link or in a lesson, finds it as it is.
@@ -130,6 +131,7 @@ class Panel:
         for part in self.parts:
             part.follow(everything)
         self.redraw()
+        self._begun = True
         for part in self.parts:
             part.begin()
         self._present()
@@ -155,7 +157,8 @@ class Panel:
 
     def redraw(self) -> None:
         """Draw everything, here and now."""
-        self._waiting.update(draw for draw, _ in self._drawings)
+        with self._asking:
+            self._waiting |= {*self._drawings}
         self._draw_waiting()
 
     # ---- state ---------------------------------------------------------------------------------
@@ -284,8 +287,9 @@ class Panel:
     def to_html(self, links: Sequence[tuple[str, str]] = ()) -> str:
         """The panel's pictures as a page that needs no kernel and fetches nothing.
 
-        They are carried, dragged and trained in that page where the flow has programs for it;
-        where it has none they play, and the page says why that is all.
+        They are carried, dragged and trained in that page where the flow has programs for it, and
+        they follow their handles where their stages do (:attr:`Stage.follows`); where there is no
+        program they play, and the page says why that is all.
 
         Args:
             links: pages around this one, at its head: (label, address); an empty address is this
@@ -293,7 +297,8 @@ class Panel:
         """
         live, untold = None, ""
         try:
-            live = next(filter(None, (part.in_page() for part in self.parts)), None)
+            live = self._carried.in_page() if self._carried is not None else None
+            live = live or self._follows()
         except ValueError as error:
             untold = f"This page plays what was recorded: {error}."
         if live is None and not untold:
@@ -307,12 +312,25 @@ class Panel:
             "links": links,
         }
         stages = self.screen.stages
-        return film.page(stages, **more) if live is None else page(stages, live, **more)
+        if live is None:
+            return film.page(stages, **more)
+        if self.goals and "goals" not in self.settings.hide:
+            live = {**live, "goals": self.goal_list.in_page(self)}
+        return page(stages, live, **more)
+
+    def _follows(self) -> dict[str, Any] | None:
+        """What the stages need that follow their handles without a kernel; None: none does.
+
+        Raises:
+            ValueError: one cannot.
+        """
+        makers = [stage.follows for stage in self.screen.stages]
+        return {"follows": [make and make() for make in makers]} if any(makers) else None
 
     def save_html(self, path: str | Path) -> Path:
         """Write :meth:`to_html` to a file; returns its path."""
         path = Path(path)
-        path.write_text(self.to_html(), encoding="utf-8")
+        atomic.write_text(path, self.to_html())
         return path
 
     def close(self) -> None:
@@ -320,6 +338,8 @@ class Panel:
         cells.end(self._cell, self)
         self.jobs.close()
         self.jobs.wait(timeout=2)
+        if self._beside is not None:
+            close_all(self._beside)
         close_all(self.widget)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -328,23 +348,45 @@ class Panel:
     # ---- drawing -------------------------------------------------------------------------------
 
     def _draw_waiting(self) -> None:
-        """Draw what waits for it; what fails, and what comes after it, waits on."""
-        for draw in [draw for draw, _ in self._drawings if draw in self._waiting]:
-            # What changes from here on is drawn once more.
-            self._waiting.discard(draw)
+        """Draw what waits for it; what fails, and what comes after it, waits on.
+
+        So does what stands in a tab that was not opened yet.
+        """
+        with self._asking:
+            self._at_work = True
+            due = self._opened(self._waiting)
+            # What changes from here on has all that is drawn from it drawn once more: one method
+            # goes on from what another has made.
+            self._waiting -= due
+        for draw in self._drawings:
+            if draw not in due:
+                continue
             try:
                 draw()
             except Exception as error:
-                self._waiting.add(draw)
+                with self._asking:
+                    self._waiting |= due
+                self._at_work = self.header.drawing = False
                 log.error("drawing %s", self.name, exc_info=error)
                 self.fail(error)
                 self._failure = self._message.text
                 return
+            due.discard(draw)
         if self._failure and self._message.text == self._failure:
             self._message.clear()
         self._failure = ""
-        self._describe()
-        self.goal_list.check(self)
+        self._at_work = False
+        self._describe(drawn=True)
+        self.goal_list.check(self, given=self.header.preset >= 0)
+
+    def _opened(self, drawings: Iterable[Drawing]) -> set[Drawing]:
+        """Those of them that draw what is in sight, or in a tab that was opened."""
+        opened = {"", *self.tabs.opened}
+        return {draw for draw in tuple(drawings) if self._drawings[draw].tab in opened}
+
+    def _draw_opened(self) -> None:
+        if any(self._drawings[draw].tab for draw in self._waiting):
+            self._draw_later()
 
     def _changed(self, changed: frozenset[str]) -> None:
         if self._refusal and self._message.text == self._refusal:
@@ -353,11 +395,17 @@ class Panel:
         self.header.invitation = ""
         if changed & set(PanelState.VIEW):
             self._present()
+        new = changed - self._noted
+        waiting = {draw for draw, drawn in self._drawings.items() if drawn.settings & new}
+        if self._begun and self._opened(waiting):
+            with self._heading:
+                self.header.drawing = True
         for part in self.parts:
             part.follow(changed)
-        new = changed - self._noted
-        waiting = {draw for draw, settings in self._drawings if settings & new}
-        self._waiting.update(waiting)
+        with self._asking:
+            self._waiting |= waiting
+        if not self._begun:
+            return  # All is drawn when it begins.
         if waiting:
             # What is seen is told when it is seen.
             self._point_here()
@@ -367,15 +415,26 @@ class Panel:
         for part in self.parts:
             part.begin()
 
-    def _describe(self) -> None:
-        """Bring the head up to date, and the code."""
-        with self.header.hold_sync():
+    def _describe(self, *, drawn: bool = False) -> None:
+        """Bring the head up to date, the code, and the page's own flows.
+
+        What is said is of what is drawn: it stays while some of that is on its way.
+
+        Args:
+            drawn: what was due is: in a drag, where more is soon, this is said all the same.
+        """
+        with self._heading, self.header.hold_sync():
             self._point_here()
-            self.header.words = self.words()
+            self.header.drawing = self._at_work or bool(self._opened(self._waiting))
+            if drawn or not self.header.drawing:
+                self.header.words = self.words()
+        if self._carried is not None and self._beside is not None:
+            carried = self._carried
+            self._beside.show(carried.learned, carried.fitted, carried.trains_in_page)
 
     def _point_here(self) -> None:
         """Say which preset is in force, and how this state is come back to."""
-        with self.header.hold_sync():
+        with self._heading, self.header.hold_sync():
             self.header.line = f"import flowviz; {self.python_line()}"
             self.header.query = "&".join(filter(None, (f"panel={self.name}", self.link())))
             self.header.preset = self._preset()
@@ -397,6 +456,7 @@ class Panel:
     # ---- the screen ----------------------------------------------------------------------------
 
     def _listen(self) -> None:
+        self.tabs.on_open(self._draw_opened)
         self.header.on_preset(self.apply_preset)
         self.header.on_data(self.data)
         self.header.on_page(self.to_html)
@@ -404,6 +464,15 @@ class Panel:
         self.header.observe(
             lambda change: self.settings.update({"present": change["new"]}), names=["presenting"]
         )
+
+    def _beside_kernel(self) -> BesideKernel | None:
+        """What answers in the page, where there is something that it can carry."""
+        carried = self._carried
+        if carried is None:
+            return None
+        keys = [stage.key for stage in self.screen.stages]
+        clock = self.screen.run.clock
+        return BesideKernel(keys, clock, carried.in_page, carried.take, self.fail)
 
     def _present(self) -> None:
         """Follow the settings that say how the panel is shown, and not what."""

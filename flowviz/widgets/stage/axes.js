@@ -1,11 +1,34 @@
 // Axes: round numbers, hairlines, labels.
 
-/** Round ticks inside [low, high], about `wanted` of them. */
-export function ticks(low, high, wanted) {
-  const rough = (high - low) / Math.max(wanted, 1);
-  if (!(rough > 0) || !Number.isFinite(rough)) return [];
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= rough * 0.999);
+/** Round ticks inside [low, high]: the fewest that are `wanted` or more; fewer if they do not fit. */
+export function ticks(low, high, wanted, fits = () => true) {
+  const range = high - low;
+  if (!(range > 0) || !Number.isFinite(range)) return [];
+  let found = [];
+  for (let power = 10 ** Math.floor(Math.log10(range)); ; power /= 10) {
+    for (const step of [5 * power, 2 * power, power]) {
+      const finer = multiples(low, high, step);
+      if (!fits(finer)) return found;
+      if (finer.length >= wanted) return finer;
+      found = finer;
+    }
+  }
+}
+
+/** An axis has a tick for each so many pixels, and no fewer than three if there is room. */
+const EACH = 110;
+const LEAST = 3;
+/** What a number takes, with the gap to the next: its height, or its characters and the gap. */
+const ROOM = { height: 22, character: 6.5, gap: 12 };
+
+/** The ticks of an axis so many pixels long; `upright`: its numbers stand one over another. */
+export function ticksAlong(low, high, length, upright = false) {
+  const room = (value) => (upright ? ROOM.height : ROOM.character * label(value).length + ROOM.gap);
+  const fits = (made) => made.length * Math.max(0, ...made.map(room)) <= length;
+  return ticks(low, high, Math.max(Math.floor(length / EACH), LEAST), fits);
+}
+
+function multiples(low, high, step) {
   const out = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) {
     out.push(i === 0 ? 0 : Number((i * step).toPrecision(12)));
@@ -45,7 +68,7 @@ export function drawAxes(context, view, theme, titles) {
   context.textAlign = "center";
   context.textBaseline = "top";
   context.beginPath();
-  for (const x of ticks(xmin, xmax, Math.max(width / 80, 4))) {
+  for (const x of ticksAlong(xmin, xmax, width)) {
     const at = view.x(x);
     context.moveTo(crisp(at), top + height);
     context.lineTo(crisp(at), top + height + 4);
@@ -53,7 +76,7 @@ export function drawAxes(context, view, theme, titles) {
   }
   context.textAlign = "right";
   context.textBaseline = "middle";
-  for (const y of ticks(ymin, ymax, Math.max(height / 80, 4))) {
+  for (const y of ticksAlong(ymin, ymax, height, true)) {
     const at = view.y(y);
     context.moveTo(left, crisp(at));
     context.lineTo(left - 4, crisp(at));

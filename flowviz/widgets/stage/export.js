@@ -1,5 +1,7 @@
 // Taking the picture away: a PNG of what is seen, and a page that plays without a kernel.
 
+import { RING } from "./handles.js";
+import { drawBars } from "./legend.js";
 import { Picture, sketchAll, viewOf } from "./picture.js";
 import { page } from "./shell.js";
 import { chosenStates } from "./strip.js";
@@ -10,7 +12,7 @@ export const STATE = [
   "particles", "grids", "images", "contours", "fields", "paths", "shapes", "lines", "handles", "film",
   "window", "title", "description", "state_names", "position", "playing", "speed", "loop",
   "stretches", "direction", "unit", "unit_range", "reversible", "strip", "axes", "aspect",
-  "axis_titles", "readout", "picked", "picking", "carried", "coloured",
+  "axis_titles", "readout", "picked", "picked_name", "picking", "carried", "coloured",
 ];
 
 function base64(data) {
@@ -115,7 +117,9 @@ function still(view) {
       { position: state, caption: symbol(state, last, stretches, view.unit()) }))
     : [{ position, caption: "" }];
   const ratio = Math.max(globalThis.devicePixelRatio || 1, 2);
-  const head = title ? 28 : 0;
+  const bars = document.createElement("canvas");
+  const [barsWidth, barsHeight] = strip ? drawBars(bars, scene, theme, tables, ratio) : [0, 0];
+  const head = Math.max(title ? 28 : 0, barsHeight);
   const captions = strip ? 20 : 0;
   const foot = !strip && last > 0 ? 24 : 0;
   const wide = view.root.clientWidth;
@@ -136,6 +140,9 @@ function still(view) {
   context.textBaseline = "top";
   context.font = `600 15px ${theme.font}`;
   if (title) context.fillText(title, PAD, PAD);
+  if (barsHeight) {
+    context.drawImage(bars, PAD + whole - barsWidth, PAD, barsWidth, barsHeight);
+  }
   tiles.forEach((tile, i) => {
     const x = PAD + i * (width + PAD);
     const y = PAD + head + captions;
@@ -148,8 +155,7 @@ function still(view) {
     context.drawImage(picture.pixels, x + plot.left, y + plot.top, plot.width, plot.height);
     context.save();
     context.translate(x, y);
-    const legend = !strip || i === tiles.length - 1;
-    sketchAll(context, scene, picture.layout, tile.position, theme, tables, legend);
+    sketchAll(context, scene, picture.layout, tile.position, theme, tables);
     drawHandles(context, scene, picture.layout, theme);
     context.restore();
   });
@@ -170,7 +176,7 @@ function drawHandles(context, scene, layout, theme) {
   context.strokeStyle = theme.css.ink;
   for (const [x, y] of scene.marks.handles.flatMap((mark) => mark.points)) {
     context.beginPath();
-    context.arc(view.x(x), view.y(y), 6, 0, 2 * Math.PI);
+    context.arc(view.x(x), view.y(y), RING * view.grown, 0, 2 * Math.PI);
     context.fill();
     context.stroke();
   }

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowviz.widgets import esm
+
 if TYPE_CHECKING:
     from flowviz.widgets.charts import BarChart
     from flowviz.widgets.stage.stage import Stage
@@ -33,8 +35,10 @@ def page(stages: Sequence[Stage], **more: Any) -> str:
         stages: one or more.
         **more: as of :func:`state_of`, whose errors are raised.
     """
-    state = state_of(stages, **more)
-    code = str(stages[0]._esm)
+    state = plain(state_of(stages, **more))
+    for one in state["stages"]:
+        one["handles"] = []  # nothing would answer them
+    code = esm.module(_HERE / "stage.js")
     parts = {
         "title": html.escape(state["title"] or stages[0].title or "flowviz", quote=False),
         "css": str(stages[0]._css),
@@ -54,7 +58,7 @@ def state_of(
     bars: BarChart | None = None,
     links: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:
-    """What a page of these stages holds, as JSON can.
+    """What a page of these stages holds: as JSON has it, but for the buffers.
 
     Args:
         stages: one or more.
@@ -79,7 +83,10 @@ def state_of(
             raise ValueError(f"a voice is forward, reverse or empty; got {voice!r}")
     states = []
     for i, stage in enumerate(stages):
-        state = plain(stage.get_state(key=set(STATE)))
+        traits = stage.get_state(key=set(STATE))
+        state = {name: traits[name] for name in STATE}  # in an order, as a set has none
+        if stage.carried.get("handles") == []:
+            state["handles"] = []  # none is a point of the flow's: nothing would answer them
         state["title"] = titles[i] if titles else stage.title
         state["voice"] = voices[i] if voices else ""
         states.append(state)

@@ -2,6 +2,10 @@
 
 import { label } from "./axes.js";
 import { make } from "./dom.js";
+import { placedLabels } from "./labels.js";
+
+/** The radius of a handle's ring, in css pixels on a picture that is not grown. */
+export const RING = 6;
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -13,6 +17,7 @@ export class Handles {
     this.held = null; // {set, index} while it is dragged or moved by keys
     this.element = make("div", { class: "fv-stage-handles" });
     this.buttons = [];
+    this.sizes = new Map(); // of labels, by their texts
   }
 
   /** Show the handles of these marks; elements are kept, so that focus and drags go on. */
@@ -25,10 +30,38 @@ export class Handles {
     }
     marks.forEach((mark, set) => mark.points.forEach((_, index) => this.place(marks, set, index)));
     this.marks = marks;
+    this.placeLabels();
+  }
+
+  /** No label on another, nor on a handle. */
+  placeLabels() {
+    const view = this.view();
+    const shown = this.buttons.flat().filter((button) => !button.hidden);
+    const places = this.marks.flatMap((mark) => mark.points).filter(([x, y]) => Number.isFinite(x + y));
+    const points = places.map(([x, y], i) => ({
+      x: view.x(x), y: view.y(y), ring: RING * view.grown, ...this.sizeOf(shown[i].querySelector("span")),
+    }));
+    placedLabels(points, view.plot).forEach(({ side }, i) => { shown[i].dataset.side = side; });
+  }
+
+  /** The size of a label; measured once, so that no frame waits for the page's layout. */
+  sizeOf(span) {
+    const text = span.textContent;
+    if (!this.sizes.has(text)) {
+      const { offsetWidth: width, offsetHeight: height } = span;
+      if (text && width === 0) return { width, height }; // not on the page yet
+      this.sizes.set(text, { width, height });
+    }
+    return this.sizes.get(text);
+  }
+
+  /** The type may be another now. */
+  resized() {
+    this.sizes.clear();
   }
 
   place(marks, set, index) {
-    const { points, labels, shape } = marks[set];
+    const { points, labels, shape, noun } = marks[set];
     const [x, y] = points[index];
     const view = this.view();
     const button = this.buttons[set][index];
@@ -38,8 +71,7 @@ export class Handles {
     button.style.setProperty("--fv-x", `${(100 * view.x(x)) / view.width}%`);
     button.style.setProperty("--fv-y", `${(100 * view.y(y)) / view.height}%`);
     button.dataset.shape = shape;
-    button.dataset.side = view.x(x) > view.plot.left + view.plot.width * 0.75 ? "left" : "right";
-    const name = labels[index] || `handle ${index + 1}`;
+    const name = [noun, labels[index] || `handle ${index + 1}`].filter(Boolean).join(" ");
     button.setAttribute("aria-label", `${name} at ${label(x)}, ${label(y)}; arrow keys move it`);
     button.querySelector("span").textContent = labels[index] ?? "";
   }

@@ -71,7 +71,8 @@ export function beyond(data, [low, high]) {
 
 function particles(mark) {
   const { shape, data } = array(mark.states);
-  return { ...mark, frames: shape[0], count: shape[1], states: data, colour: coloured(mark) };
+  const table = mark.palette === "diverging" ? "diverging-points" : mark.palette;
+  return { ...mark, table, frames: shape[0], count: shape[1], states: data, colour: coloured(mark) };
 }
 
 function grids(mark) {

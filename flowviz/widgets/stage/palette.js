@@ -4,9 +4,17 @@
 const GROUPS = ["group-1", "group-2", "group-3", "group-4"];
 /** Lightness of the cyclic hues on a light and on a dark card, and their chroma (OkLCh). */
 const CYCLIC = { onLight: 0.62, onDark: 0.76, chroma: 0.105 };
+/** Of ten bands: lightness of the first and the last, and the hues of every other one in turns. */
+const BANDS = { onLight: [0.76, 0.46], onDark: [0.54, 0.84], hues: [0.25, 0.54] };
 
 /** Where a scale of one hue begins, between the card and the hue. */
 const PALEST = { onLight: 0.28, onDark: 0.4 };
+
+/** On a dark card the diverging scale is grey half-way to its pale ends, unless it leads by these. */
+const DEEP = { contract: [118, 42, 131], expand: [27, 120, 55], part: 0.6 };
+
+/** The middle of the diverging scale for points, between the card and ink: each is seen by itself. */
+const POINTS_MIDDLE = { onLight: 0.62, onDark: 0.48 };
 
 /** [r, g, b], 0–255, of "#rgb", "#rrggbb", "rgb(…)" or "rgba(…)". */
 export function parseColour(text) {
@@ -67,9 +75,13 @@ export function palettes(theme) {
   const solid = (colour) => new Uint32Array(256).fill(pack(colour));
   const dark = theme.card[0] + theme.card[1] + theme.card[2] < 3 * 128;
   const palest = dark ? PALEST.onDark : PALEST.onLight;
+  const middle = dark ? POINTS_MIDDLE.onDark : POINTS_MIDDLE.onLight;
+  const deep = (token) => mix(theme[token], DEEP[token], DEEP.part);
   const oneHue = (colour) => ramp([mix(theme.card, colour, palest), colour]);
   const groups = new Uint32Array(256);
   for (let i = 0; i < 256; i++) groups[i] = pack(theme[GROUPS[i % GROUPS.length]]);
+  const [first, last] = dark ? BANDS.onDark : BANDS.onLight;
+  const band = (k) => oklch(first + ((last - first) * k) / 9, CYCLIC.chroma, BANDS.hues[k % 2]);
   const hueAt = (turns) => oklch(dark ? CYCLIC.onDark : CYCLIC.onLight, CYCLIC.chroma, turns);
   return {
     solid: Object.fromEntries(Object.entries(hue).map(([name, c]) => [name, solid(c)])),
@@ -77,10 +89,19 @@ export function palettes(theme) {
     forward: oneHue(hue.forward),
     reverse: oneHue(hue.reverse),
     sequential: oneHue(theme.sequential),
-    diverging: ramp([theme.contract, theme.neutral, theme.expand]),
+    diverging: ramp(dark
+      ? [theme.contract, deep("contract"), theme.neutral, deep("expand"), theme.expand]
+      : [theme.contract, theme.neutral, theme.expand]),
+    "diverging-points": ramp([theme.contract, mix(theme.card, theme.ink, middle), theme.expand]),
     cyclic: Uint32Array.from({ length: 256 }, (_, i) => pack(hueAt((i % 255) / 255))),
     groups,
+    bands: Uint32Array.from({ length: 256 }, (_, i) => pack(band(i % 10))),
   };
+}
+
+/** The table of a mark's colours, of those of a theme. */
+export function tableOf({ table, palette }, tables) {
+  return tables[table ?? palette];
 }
 
 /** The hue that an image of that palette lays over the card; null where the table is opaque. */
@@ -94,6 +115,10 @@ export function imageHue(palette, theme) {
 export function indices(values, [low, high], palette, out = new Uint8Array(values.length)) {
   if (palette === "groups") {
     for (let i = 0; i < values.length; i++) out[i] = Math.round(values[i]) & 3;
+    return out;
+  }
+  if (palette === "bands") {
+    for (let i = 0; i < values.length; i++) out[i] = Math.round(values[i]) % 10;
     return out;
   }
   const scale = 255 / (high - low || 1);

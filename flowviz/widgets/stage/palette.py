@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,21 @@ _GROUPS = ("group-1", "group-2", "group-3", "group-4")
 _CYCLIC = {"light": 0.62, "dark": 0.76}
 """Lightness of the cyclic hues in OkLCh."""
 _CYCLIC_CHROMA = 0.105
+_BANDS = {"light": (0.76, 0.46), "dark": (0.54, 0.84)}
+"""Lightness of the first and the last of ten bands."""
+BAND_HUES = (0.25, 0.54)
+"""Of every other band, in turns: neighbours are told apart by hue, the rest by lightness."""
 _PALEST = {"light": 0.28, "dark": 0.4}
 """Where a scale of one hue begins, between the card and the hue: on a dark card the eye tells less
 apart at that end."""
+
+
+_DEEP = 0.6
+"""On a dark card the diverging scale is grey half-way to its pale ends, unless it leads by so much
+of the light theme's."""
+_POINTS_MIDDLE = {"light": 0.62, "dark": 0.48}
+"""The middle of the diverging scale for points, between the card and ink: each is seen by itself.
+"""
 
 
 @cache
@@ -48,13 +61,37 @@ def table(palette: str, theme: str) -> npt.NDArray[np.float64]:
     """``[256, 3]``: the colours of a palette with values, from its lowest to its highest."""
     colours = tokens(theme)
     if palette == "diverging":
-        return _ramp(colours["contract"], colours["neutral"], colours["expand"])
+        stops = colours["contract"], colours["neutral"], colours["expand"]
+        if theme == "light":
+            return _ramp(*stops)
+        deep = tokens("light")
+        left, right = (
+            colours[name] + (deep[name] - colours[name]) * _DEEP for name in ("contract", "expand")
+        )
+        return _ramp(stops[0], left, stops[1], right, stops[2])
+    if palette == "diverging-points":
+        card, ink = colours["card"], colours["ink"]
+        middle = card + (ink - card) * _POINTS_MIDDLE[theme]
+        return _ramp(colours["contract"], middle, colours["expand"])
     if palette == "cyclic":
         return oklch(_CYCLIC[theme], _CYCLIC_CHROMA, np.arange(256) % 255 / 255)
     if palette == "groups":
         return np.array([colours[_GROUPS[i % 4]] for i in range(256)])
+    if palette == "bands":
+        first, last = _BANDS[theme]
+        shades = [
+            oklch(first + (last - first) * k / 9, _CYCLIC_CHROMA, np.array(BAND_HUES[k % 2]))
+            for k in range(10)
+        ]
+        return np.array([shades[i % 10] for i in range(256)])
     card, hue = colours["card"], colours[palette]
     return _ramp(card + (hue - card) * _PALEST[theme], hue)
+
+
+def table_of(mark: Any, theme: str) -> npt.NDArray[np.float64]:
+    """The table of the colours of a mark that has values."""
+    points = mark.kind == "particles" and mark.palette == "diverging"
+    return table("diverging-points" if points else mark.palette, theme)
 
 
 def indices(
@@ -64,6 +101,8 @@ def indices(
     values = np.asarray(values, dtype=np.float64)
     if palette == "groups":
         return np.nan_to_num(np.round(values), posinf=0, neginf=0) % 4
+    if palette == "bands":
+        return np.nan_to_num(np.round(values), posinf=0, neginf=0) % 10
     low, high = value_range
     at = np.floor((values - low) * 255 / (high - low) + 0.5)
     return np.nan_to_num(np.clip(at, 0, 255))

@@ -78,7 +78,7 @@ class Pen:
         """The colours of a mark's values now, ``[…, 3]``."""
         # As on the page: what is between two states is mixed in the table, not in the values.
         index = self.at(colour.indices(mark.values, mark.value_range, mark.palette))
-        return colour.table(mark.palette, self.theme)[np.floor(index + 0.5).astype(int)]
+        return colour.table_of(mark, self.theme)[np.floor(index + 0.5).astype(int)]
 
     def ring(self, points: Floats, diameter: float, marker: str) -> None:
         """Rings of ink on the card; the diameter to their outer edge in css pixels."""
@@ -232,67 +232,16 @@ class Pen:
             return
         diameter, marker = (12, "o") if mark.shape == "point" else (10, "D")
         self.ring(mark.points, diameter, marker)
-        for label, (x, y) in zip(mark.labels, mark.points, strict=False):
-            if np.isfinite(x + y):
-                self.axes.annotate(
-                    label, (x, y), (10 * PX, 0), textcoords="offset points", va="center",
-                    fontsize=12 * PX, color=self.tokens["ink"], zorder=self.over(),
-                )  # fmt: skip
+        for label, point in zip(mark.labels, mark.points, strict=False):
+            self.name(label, point)
 
-    # ---- what the marks mean -------------------------------------------------------------------
-
-    def names(self, marks: Sequence[Any]) -> None:
-        """The names of contours and curves in the lower left corner, each beside a short line."""
-        named = [m for m in marks if isinstance(m, Contours) or m.values is None]
-        for i, mark in enumerate(named):
-            y = 14 + 18 * (len(named) - 1 - i)
+    def name(self, label: str, point: Floats) -> None:
+        """A name beside a ring."""
+        if np.isfinite(point).all():
             self.axes.annotate(
-                "", (8 * PX, y * PX), (24 * PX, y * PX), xycoords="axes points",
-                textcoords="axes points", zorder=self.over(),
-                arrowprops={
-                    "arrowstyle": "-", "shrinkA": 0, "shrinkB": 0, "linewidth": 1.25 * PX,
-                    "color": self.tokens[mark.palette],
-                    "linestyle": "--" if getattr(mark, "dashed", False) else "-",
-                },
+                label, tuple(point), (10 * PX, 0), textcoords="offset points", va="center",
+                fontsize=12 * PX, color=self.tokens["ink"], zorder=self.over(),
             )  # fmt: skip
-            self.axes.annotate(
-                mark.label, (30 * PX, y * PX), xycoords="axes points", va="center",
-                fontsize=11 * PX, color=self.tokens["ink"], zorder=self.over(),
-            )  # fmt: skip
-
-    def legends(self, marks: Sequence[Any]) -> None:
-        """A bar of colours with its ends in numbers for each scale, in the lower right corner."""
-        from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-
-        scales = {
-            (mark.label, mark.palette, mark.value_range): mark
-            for mark in marks
-            if mark.values is not None and mark.value_range is not None and mark.palette != "groups"
-        }
-        right = self.axes.get_window_extent().width * 72 / self.axes.figure.dpi - 14 * PX
-        for i, mark in enumerate(scales.values()):
-            y = (14 + 52 * i) * PX
-            low, high = mark.value_range
-            values = mark.values
-            below = "≤ " if bool((values < low - 1e-4 * (high - low)).any()) else ""
-            above = "≥ " if bool((values > high + 1e-4 * (high - low)).any()) else ""
-            row = colour.table(mark.palette, self.theme)[np.linspace(0, 255, 72).astype(int)]
-            bar = AnnotationBbox(
-                OffsetImage(np.repeat(row[None], 6, axis=0), zoom=1), (right, y + 14 * PX),
-                xycoords="axes points", box_alignment=(1, 0.5), frameon=False, pad=0,
-            )  # fmt: skip
-            bar.set_zorder(self.over())
-            self.axes.add_artist(bar)
-            for text, x, up, side in (
-                (mark.label, right, 30, "right"),
-                (f"{below}{limit(low)}", right - 96 * PX, 0, "left"),
-                (f"{above}{limit(high)}", right, 0, "right"),
-            ):
-                self.axes.annotate(
-                    text, (x, y + up * PX), xycoords="axes points", ha=side, va="center",
-                    fontsize=11 * PX, color=self.tokens["ink" if up else "muted"],
-                    zorder=self.over(),
-                )  # fmt: skip
 
 
 def _automatic(count: int, few: float, some: float, many: float, most: float) -> float:

@@ -1,7 +1,7 @@
 // A canvas pair that shows a scene: pixels below, sketched marks above; and how sharp it can be.
 
 import { drawAxes, margins } from "./axes.js";
-import { drawLegends, drawNames } from "./legend.js";
+import { ROW, coveredBy, drawKey, rowsOf } from "./legend.js";
 import { Surface } from "./raster.js";
 
 /** Sharper than this a display shows no difference that is worth its pixels. */
@@ -12,6 +12,11 @@ const COARSEST = 0.5;
 const SLOW = 12;
 const FAST = 4;
 
+/** Points and handles grow with a picture whose shorter side is longer; their names half as much. */
+const USUAL = 480;
+/** But no more than so. */
+const MOST_GROWN = 2;
+
 /** From data to pixels: window [xmin, xmax, ymin, ymax] on the rectangle `plot` (css pixels). */
 export function viewOf(window, plot, scale) {
   const [xmin, xmax, ymin, ymax] = window;
@@ -19,6 +24,7 @@ export function viewOf(window, plot, scale) {
   const by = -plot.height / (ymax - ymin);
   const view = {
     window, plot, scale,
+    grown: Math.min(Math.max(Math.min(plot.width, plot.height) / USUAL, 1), MOST_GROWN),
     x: (x) => plot.left + (x - xmin) * bx,
     y: (y) => plot.top + (y - ymax) * by,
     dataX: (px) => xmin + (px - plot.left) / bx,
@@ -34,20 +40,47 @@ export function viewOf(window, plot, scale) {
 
 /** How high a plot with axes of their own scales is beside its width, where no height is given. */
 const FREE = 0.6;
+/** Between the plot and a key beside it, and at that key's other side. */
+const COLUMN = 7;
+/** A key covers at most so much of a plot that could as well be, */
+const MOST_COVERED = 0.1;
+/** by the width, so much of it. */
+const NARROWEST = 0.7;
 
 /**
  * The largest picture in a box of that width and, if given, height: its size and its plot.
  *
  * aspect "equal": one scale on both axes; "free": the plot fills the box. titles: of the axes.
- * type: how many times larger than usual axes and legends are written.
+ * type: how many times larger than usual axes and the key are written. key: what the key takes
+ * (see keyOf); it stands above or beside a plot that is no narrower for it, else over its corner,
+ * unless that is a large part of the plot.
  */
-export function layOut({
-  width, height = Infinity, window, axes, aspect = "equal", titles = ["", ""], type = 1,
-}) {
+export function layOut(box) {
+  const { key = null, type = 1 } = box;
+  const bare = around(box, [0, 0], null);
+  if (!key) return bare;
+  // Rows make a plot lower, but one of equal axes narrower too, unless its box is higher than wide.
+  const { rows, count } = rowsOf(key.row, bare.plot.width / type);
+  const above = around(box, [0, ROW * count * type], { ...key, place: "above", rows });
+  if (above.plot.width >= bare.plot.width) return above;
+  const beside = around(box, [(key.column + COLUMN) * type, 0], { ...key, place: "beside" });
+  const fits = beside.plot.width >= bare.plot.width && bare.plot.height >= key.high * type;
+  if (fits) return beside;
+  // A small plot that is a little narrower shows more than one that is covered.
+  const narrower = above.plot.width / bare.plot.width;
+  if (coveredBy(key, bare.plot, type) > MOST_COVERED && narrower > NARROWEST) return above;
+  return { ...bare, key: { ...key, place: "over" } };
+}
+
+/** The layout with a key that takes so much at the right and at the top. */
+function around(
+  { width, height = Infinity, window, axes, aspect = "equal", titles = ["", ""], type = 1 },
+  [right, top], key,
+) {
   const margin = margins(axes, titles);
   for (const side of Object.keys(margin)) margin[side] *= type;
-  const across = margin.left + margin.right;
-  const down = margin.top + margin.bottom;
+  const across = margin.left + margin.right + right;
+  const down = margin.top + margin.bottom + top;
   const [xmin, xmax, ymin, ymax] = window;
   const room = [Math.max(width - across, 1), Math.max(height - down, 1)];
   const ratio = (ymax - ymin) / (xmax - xmin);
@@ -56,20 +89,16 @@ export function layOut({
     ? plotWidth * ratio
     : room[1] < Infinity ? room[1] : FREE * plotWidth;
   return {
-    window, axes, titles, type,
-    plot: { left: margin.left, top: margin.top, width: plotWidth, height: plotHeight },
+    window, axes, titles, type, key,
+    plot: { left: margin.left, top: margin.top + top, width: plotWidth, height: plotHeight },
     width: plotWidth + across,
     height: plotHeight + down,
   };
 }
 
 export class Picture {
-  /**
-   * most: the largest number of particles that it draws (thumbnails draw few); legend: whether it
-   * says what the colours mean.
-   */
-  constructor({ most = Infinity, legend = true } = {}) {
-    this.legend = legend;
+  /** most: the largest number of particles that it draws (thumbnails draw few). */
+  constructor({ most = Infinity } = {}) {
     this.pixels = document.createElement("canvas");
     this.pixels.className = "fv-stage-pixels";
     this.marks = document.createElement("canvas");
@@ -177,7 +206,7 @@ export class Picture {
     const ratio = this.sketchRatio;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, this.layout.width, this.layout.height);
-    sketchAll(context, scene, this.layout, position, theme, tables, this.legend);
+    sketchAll(context, scene, this.layout, position, theme, tables);
     this.sketched = scene.marks;
   }
 
@@ -194,18 +223,17 @@ export class Picture {
   }
 }
 
-/** Marks, legend and names (if wanted) and axes in css pixels. */
-export function sketchAll(context, scene, layout, position, theme, tables, legend) {
-  scene.sketch(context, viewOf(layout.window, layout.plot, 1), position, theme, tables);
+/** Marks, key and axes in css pixels. */
+export function sketchAll(context, scene, layout, position, theme, tables) {
   const { type } = layout;
+  const view = { ...viewOf(layout.window, layout.plot, 1), type };
+  scene.sketch(context, view, position, theme, tables);
   const plot = Object.fromEntries(
     Object.entries(layout.plot).map(([name, value]) => [name, value / type]));
   context.save();
   context.scale(type, type);
-  if (legend) {
-    drawNames(context, scene, plot, theme);
-    drawLegends(context, scene, plot, theme, tables);
-  }
-  if (layout.axes) drawAxes(context, viewOf(layout.window, plot, 1), theme, layout.titles);
+  const around = viewOf(layout.window, plot, 1);
+  drawKey(context, scene, around, layout.key, theme, tables);
+  if (layout.axes) drawAxes(context, around, theme, layout.titles);
   context.restore();
 }

@@ -108,7 +108,8 @@ export class Player {
         if (this.atEnd) this.toStart();
         continue;
       }
-      left -= this.tweening ? this.tween(left) : this.jump(left);
+      if (this.atEnd) this.arrive(this.position); // there have become fewer states on the way
+      else left -= this.tweening ? this.tween(left) : this.jump(left);
     }
     return this.position !== before || !this.playing;
   }

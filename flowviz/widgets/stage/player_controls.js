@@ -7,8 +7,8 @@ import { icon, make } from "./dom.js";
 
 const PLAY = "M4 2.5v11l9.5-5.5z";
 const PAUSE = "M3.5 2.5h3.2v11H3.5zM9.3 2.5h3.2v11H9.3z";
-const BACK = "M3 3h2v10H3zM13 3v10L6 8z";
-const ON = "M11 3h2v10h-2zM3 3v10l7-5z";
+const BACK = "M10 2.5 4.5 8l5.5 5.5 1.5-1.5-4-4 4-4z";
+const ON = "M6 2.5 11.5 8 6 13.5 4.5 12l4-4-4-4z";
 const TURN = "M10.5 2 14 5l-3.5 3V6H2V4h8.5zM5.5 8v2H14v2H5.5v2L2 11z";
 
 /** More layers than these have no ticks of their own. */
@@ -84,8 +84,8 @@ export class DirectionButton {
     if (direction === this.direction) return;
     this.direction = direction;
     const inverse = direction === "inverse";
-    const words = inverse ? "data → base" : "base → data";
-    const name = `Direction: ${words}, for ${inverse ? "densities" : "samples"}`;
+    const words = inverse ? "data → base: density" : "base → data: sampling";
+    const name = `Direction: ${words}`;
     dress(this.element, name, { path: TURN, words });
   }
 }

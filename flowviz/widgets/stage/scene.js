@@ -1,8 +1,10 @@
 // All the marks of a stage, painted at a position: dense marks into pixels, sparse ones as paths.
 
 import { contour } from "./contours.js";
+import { RING } from "./handles.js";
+import { placedLabel, placedLabels, ringOf } from "./labels.js";
 import { KINDS, between, unpack } from "./marks.js";
-import { css, imageHue, pack } from "./palette.js";
+import { css, imageHue, pack, tableOf } from "./palette.js";
 import { blend, dotStamp } from "./raster.js";
 
 export class Scene {
@@ -11,6 +13,10 @@ export class Scene {
     this.marks = this.own; // what is drawn: the stage's own marks, or a moment's in their place
     this.moment = null;
     this.picked = -1;
+    this.pickedName = "";
+    this.pickedSide = "right"; // of its point, where its name stood last
+    this.held = false; // whether a handle is being dragged
+    this.corner = 0; // of the plot, over which the key stood last
     this.drawn = []; // flat x, y, x, y, … of the points that the user drew
     this.stamps = new Map();
   }
@@ -136,7 +142,7 @@ export class Scene {
     const shown = count / stride;
     // In a thumbnail, dots in proportion.
     const smaller = most < Infinity ? Math.min(Math.max(view.plot.width / 330, 0.4), 1) : 1;
-    const size = (mark.size ?? automaticSize(shown)) * view.scale * smaller;
+    const size = (mark.size ?? automaticSize(shown)) * view.scale * view.grown * smaller;
     const stamp = this.stamp(Math.max(size, 1), mark.opacity ?? automaticOpacity(shown), surface);
     const { from, to, part } = between(mark.frames, position);
     const a = from * count * 2;
@@ -155,7 +161,7 @@ export class Scene {
     const around = between(colour.frames, position);
     const ca = around.from * count;
     const cb = around.to * count;
-    const table = tables[mark.palette];
+    const table = tableOf(mark, tables);
     for (let n = 0; n < count; n += stride) {
       const i = 2 * n;
       const x = states[a + i] + (states[b + i] - states[a + i]) * part;
@@ -166,7 +172,7 @@ export class Scene {
   }
 
   sprayed(surface, view, tables) {
-    const stamp = this.stamp(2.6 * view.scale, 0.9, surface);
+    const stamp = this.stamp(2.6 * view.scale * view.grown, 0.9, surface);
     for (let i = 0; i < this.drawn.length; i += 2) {
       const x = view.px(this.drawn[i]);
       surface.dot(x, view.py(this.drawn[i + 1]), tables.solid.ink[0], stamp);
@@ -218,11 +224,36 @@ export class Scene {
       context.strokeStyle = theme.css.ink;
       context.fillStyle = theme.css.card;
       context.beginPath();
-      context.arc(view.x(at[0]), view.y(at[1]), 5.5, 0, 2 * Math.PI);
+      context.arc(view.x(at[0]), view.y(at[1]), 5.5 * view.grown, 0, 2 * Math.PI);
       context.fill();
       context.stroke();
+      this.namePicked(context, view, at, theme);
     }
     context.restore();
+  }
+
+  /** Beside its ring, on no handle and no handle's name; legible on whatever lies there. */
+  namePicked(context, view, [px, py], theme) {
+    const size = Math.max(6 + 6 * view.grown, 11 * view.type);
+    context.font = `${size}px ${theme.font}`;
+    const pointOf = (x, y, name) => ({
+      x: view.x(x), y: view.y(y), ring: RING * view.grown,
+      width: context.measureText(name).width, height: 1.2 * size,
+    });
+    const handles = this.marks.handles.flatMap(({ points, labels }) =>
+      points.map(([x, y], i) => pointOf(x, y, labels[i] ?? "")));
+    const others = [...placedLabels(handles, view.plot).map(({ box }) => box), ...handles.map(ringOf)];
+    const placed = placedLabel(pointOf(px, py, this.pickedName), others, view.plot, this.pickedSide);
+    this.pickedSide = placed.side;
+    const [left, top, , height] = placed.box;
+    const [x, y] = [left, top + height / 2];
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    context.lineWidth = 3;
+    context.strokeStyle = theme.css.card;
+    context.strokeText(this.pickedName, x, y);
+    context.fillStyle = theme.css.ink;
+    context.fillText(this.pickedName, x, y);
   }
 
   contours(context, view, mark, theme) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import traitlets as t
 from ipywidgets import Layout
 
+from flowviz import atomic
 from flowviz.widgets import esm
 from flowviz.widgets.shared_widget import SharedWidget
 from flowviz.widgets.stage import export, twin
@@ -39,11 +40,16 @@ _CSS = "\n".join(
 )
 
 
-CARRIED = ("particles", "grids", "images", "paths", "shapes")
+CARRIED = ("particles", "grids", "images", "contours", "paths", "shapes", "handles")
 """The kinds of marks that a flow can carry."""
-WAYS = ("forward", "inverse", "point", "tangent", "density")
-"""How: states from the first one, or from the last; from the first, which moves with the handle;
-what the Jacobians at the handle make of it; or the model's density, an image."""
+WAYS = (
+    *("forward", "inverse", "base", "point", "image", "tangent"),
+    *("density", "target", "pulled", "modes"),
+)
+"""How: states from the first one, or from the last; the first one, that stays; from the first,
+moving with the marked point; where that ends, of a handle; what the Jacobians there make of it; the
+model's density, an image; the target's, contours, or the same pulled back to the base; the target's
+modes, handles. Without a word of the handles, the first is the marked point."""
 
 
 class _Marks(t.List):
@@ -126,7 +132,7 @@ class Stage(SharedWidget):
         ValueError, TypeError, traitlets.TraitError: what does not fit, in words.
     """
 
-    _esm = esm.module(_HERE / "stage.js")
+    _esm = esm.widget(_HERE / "stage.js")
     _css = _CSS
 
     particles = _Marks(Particles, echo_update=False)
@@ -147,9 +153,9 @@ class Stage(SharedWidget):
     ).tag(sync=True)
     coloured = t.Dict(
         key_trait=t.Enum(("particles", "grids")),
-        value_trait=t.Enum(("layer", "total", "density")),
-        help="what the values of carried marks are: log|det J| of the layer, its sum so far, or "
-        "the log-density on the way",
+        value_trait=t.Enum(("layer", "total", "density", "ratio")),
+        help="what the values of carried marks are: log|det J| of the layer, its sum so far, the "
+        "log-density on the way, or log p*/p where it ends",
     ).tag(sync=True)
     film = t.List(t.Instance(Moment), help="what is shown at moments of a training run").tag(
         sync=True, echo_update=False, to_json=_marks_to_json
@@ -202,6 +208,7 @@ class Stage(SharedWidget):
     probe = t.List(t.Float(), allow_none=True, default_value=None).tag(sync=True, echo_update=False)
     picking = t.Bool(False, help="whether a click chooses a particle").tag(sync=True)
     picked = t.Int(-1).tag(sync=True, echo_update=False)
+    picked_name = t.Unicode(help="written beside the chosen particle").tag(sync=True)
     drawing = t.Enum(("off", "points"), "off").tag(sync=True)
     drawn = _Points().tag(
         sync=True, echo_update=False, to_json=_points_to_json, from_json=_points_from_json
@@ -217,6 +224,9 @@ class Stage(SharedWidget):
         if twice:
             raise ValueError(f"marks of the kind {twice[0]!r} are given twice")
         super().__init__(**given, **traits)
+        self.follows: Callable[[], Mapping[str, Any]] | None = None
+        """Makes what a page needs for the marks to follow the handles where no kernel is
+        (``page/following.js``); it raises ValueError where that cannot be."""
 
     def show(self, *marks: Mark) -> None:
         """Replace the marks of the kinds given, in one message; other kinds stay as they are.
@@ -248,7 +258,7 @@ class Stage(SharedWidget):
     def save_html(self, path: str | Path) -> Path:
         """Write :meth:`to_html` to a file; returns its path."""
         path = Path(path)
-        path.write_text(self.to_html(), encoding="utf-8")
+        atomic.write_text(path, self.to_html())
         return path
 
     def twin_png(self, **options: Any) -> bytes:

@@ -15,7 +15,7 @@ const DEFAULTS = {
   position: 0, playing: false, speed: 600, loop: false, stretches: 1, direction: "forward",
   unit: "layer", unit_range: [0, 1], reversible: true, strip: false, axes: true, aspect: "equal",
   axis_titles: ["", ""], drawing: "off", drawn: null, probing: false, probe: null, picking: false,
-  picked: -1, readout: null, held: null, carried: {}, coloured: {},
+  picked: -1, picked_name: "", readout: null, held: null, carried: {}, coloured: {},
 };
 
 /** What the page sets by itself: one bar drives all its stages, each as large as there is room. */
@@ -55,7 +55,8 @@ export class StillModel {
 /**
  * Show {title, stages: [state, …]} in `parent`, which fills its page: the stages side by side, the
  * player, and the training scrubber where there is a film. It plays from its beginning, over and
- * over, unless less motion is wanted. Returns {views, clock, tally, words}.
+ * over, unless less motion is wanted. Returns {views, clock, tally, words, head, frames, saved, say}: `say`
+ * puts other words in the place of those that hold at the position `saved` alone.
  *
  * said {summary, words, untrained}: what the page shows; what is seen in the state in which it was
  * saved; what to say where there is no film. bars: as in Tally. makeFoot: what drives the page, as
@@ -80,12 +81,14 @@ export function standalone(
   const sentences = make("p", { class: "fv-stage-said" }, `${said.summary ?? ""} `, words);
   sentences.hidden = !said.summary && !said.words;
   const tally = bars?.names.length > 0 ? new Tally(bars) : null;
+  const head = make(
+    "header", { class: "fv-stage-page-head" }, make("h1", {}, title), sentences, theme,
+    ...(links.length > 0 ? [around(links)] : []),
+  );
+  const frames = make("div", { class: "fv-stage-frames" }, ...boxes, ...(tally ? [tally.element] : []));
   parent.append(
-    make(
-      "header", { class: "fv-stage-page-head" }, make("h1", {}, title), sentences, theme,
-      ...(links.length > 0 ? [around(links)] : []),
-    ),
-    make("div", { class: "fv-stage-frames" }, ...boxes, ...(tally ? [tally.element] : [])),
+    head,
+    frames,
     make(
       "footer", { class: "fv fv-stage fv-panel" }, ...foot.elements,
       ...(said.untrained ? [make("p", { class: "fv-stage-untrained" }, said.untrained)] : []),
@@ -97,10 +100,16 @@ export function standalone(
     const own = stages.length === 1 && state.title === title ? { title: "" } : {};
     return new StageView(new StillModel({ ...state, ...ON_THE_PAGE, ...own, key: `page ${i}` }), boxes[i]);
   });
-  const page = { views, clock, tally, words, saved: views[0].get("position") };
+  const page = { views, clock, tally, words, head, frames, saved: views[0].get("position") };
+  page.say = (text) => {
+    page.saved = null;
+    if (words.textContent !== text) words.textContent = text; // It is said in every frame.
+    words.style.visibility = "";
+  };
   const update = (player) => {
     // The sentence is of that state alone.
-    const there = player.moment < 0 && Math.abs(player.position - page.saved) < 1e-6;
+    const there = player.moment < 0
+      && (page.saved === null || Math.abs(player.position - page.saved) < 1e-6);
     words.style.visibility = there ? "" : "hidden";
     tally?.update(player);
     foot.update(player, views);

@@ -1,15 +1,13 @@
 // The layer strip: a small picture of every state, the present one marked.
 
 import { make } from "./dom.js";
-import { LEGEND_HEIGHT, drawLegends, legends, legendsWidth } from "./legend.js";
+import { drawBars } from "./legend.js";
 import { Picture } from "./picture.js";
 import { symbol } from "./transport.js";
 
 /** More thumbnails than this are not told apart; long chains show evenly chosen states. */
 const MOST = 9;
 const PARTICLES = 600;
-/** The one legend is that of a picture so wide: thumbnails have no room for theirs. */
-const WIDE = 486;
 
 /** Which of the states 0…last have a thumbnail: those after whole layers, if there are some. */
 export function chosenStates(last, stretches = 1) {
@@ -38,7 +36,7 @@ export class Strip {
     this.key = key;
     this.current = false;
     this.tiles = chosenStates(last, stretches).map((state) => {
-      const picture = new Picture({ most: PARTICLES, legend: false });
+      const picture = new Picture({ most: PARTICLES });
       const short = symbol(state, last, stretches, unit);
       const caption = names[state] ? `${short}, ${names[state]}` : short;
       const holder = make("div", { class: "fv-stage-thumb" }, picture.pixels, picture.marks);
@@ -76,24 +74,8 @@ export class Strip {
       picture.stale();
       picture.draw(scene, state, theme, tables);
     }
-    this.drawLegend(scene, theme, tables);
-  }
-
-  /** One legend for all the thumbnails. */
-  drawLegend(scene, theme, tables) {
-    const count = legends(scene).length;
-    this.legend.hidden = count === 0;
-    const context = this.legend.getContext("2d");
-    const width = Math.ceil(legendsWidth(context, scene, WIDE, theme));
-    const height = count * (LEGEND_HEIGHT + 6);
-    const ratio = globalThis.devicePixelRatio || 1;
-    this.legend.width = Math.round(width * ratio);
-    this.legend.height = Math.round(height * ratio);
-    Object.assign(this.legend.style, { width: `${width}px`, height: `${height}px` });
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    // Its lower right corner, less the distance that legends keep from the edges.
-    const box = { left: width + 6 - WIDE, top: 6, width: WIDE, height };
-    drawLegends(context, scene, box, theme, tables);
+    // One legend for all the thumbnails: they have no room for theirs.
+    drawBars(this.legend, scene, theme, tables);
   }
 
   /** Mark the thumbnail nearest to the position. */

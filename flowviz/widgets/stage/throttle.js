@@ -1,6 +1,9 @@
 // At most so many calls a second, of which the newest always comes through.
 
-/** Wraps `call`: at once when it rested, otherwise after `milliseconds` with the newest arguments. */
+/**
+ * Wraps `call`: at once when it rested, otherwise after `milliseconds` with the newest arguments;
+ * a function says how many each time.
+ */
 export function throttle(call, milliseconds) {
   let timer = 0;
   let waiting = null;
@@ -10,7 +13,7 @@ export function throttle(call, milliseconds) {
   };
   const run = (args) => {
     waiting = null;
-    timer = setTimeout(open, milliseconds);
+    timer = setTimeout(open, typeof milliseconds === "function" ? milliseconds() : milliseconds);
     call(...args);
   };
   const throttled = (...args) => {

@@ -2,7 +2,6 @@
 
 import { label } from "./axes.js";
 import { make } from "./dom.js";
-import { between } from "./marks.js";
 import { DirectionButton, LayerScrubber, PlayButton, stepButton } from "./player_controls.js";
 
 /** What one step of an animation is, where nothing else is said. */
@@ -54,12 +53,14 @@ function fixed(value, largest) {
   return value < 0 ? `−${digits}` : digits;
 }
 
-/** The text of a value that is carried through the layers: "Σ log|det J| −1.84". */
+/**
+ * The text of a value that is carried through the layers: "Σ log|det J| −1.84". On the way through
+ * a layer it is the value behind it: half a layer has none, and the charts count whole ones.
+ */
 export function carried(readout, position) {
   if (!readout?.values?.length) return "";
   const { values } = readout;
-  const { from, to, part } = between(values.length, position);
-  const value = values[from] + (values[to] - values[from]) * part;
+  const value = values[Math.min(Math.ceil(position - 1e-6), values.length - 1)];
   if (!Number.isFinite(value)) return `${readout.label} ${label(value)}`;
   const largest = Math.max(...values.map((v) => (Number.isFinite(v) ? Math.abs(v) : 0)));
   return `${readout.label} ${fixed(value, largest)}`;

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowviz.widgets.stage import palette as colour
+from flowviz.widgets.stage.key import Key
 from flowviz.widgets.stage.marks import (
     Contours,
     Field,
@@ -39,7 +40,7 @@ FREE = 0.6
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.42, 0.12, 0.5, 0.36
 """Inches around a picture: axes and the state's name, and the title."""
 _TITLED = 0.2
-"""And beside them the title of an axis."""
+"""And beside them the title of an axis, or over the plot its key."""
 
 
 def png(
@@ -74,7 +75,8 @@ def png(
     lefts = [_LEFT + _TITLED * bool(stage.axis_titles[1]) for stage in stages]
     bottom = _BOTTOM + _TITLED * any(stage.axis_titles[0] for stage in stages)
     width = sum(size[0] for size in sizes) + sum(lefts) + _RIGHT * len(stages)
-    height = max(size[1] for size in sizes) + bottom + _TOP
+    keyed = _TITLED * any(Key.of(stage.marks) for stage in stages)
+    height = max(size[1] for size in sizes) + bottom + _TOP + keyed
     figure = Figure(figsize=(width, height), dpi=dpi, facecolor=tuple(tokens["card"]))
     left = 0.0
     for i, (stage, (wide, high)) in enumerate(zip(stages, sizes, strict=True)):
@@ -90,12 +92,13 @@ def png(
             aspect=stage.aspect,
             titles=stage.axis_titles,
             picked=stage.picked,
+            picked_name=stage.picked_name,
         )
         voice = voices[i] if voices else ""
         title = titles[i] if titles else stage.title
         axes.text(
-            0, 1 + 0.1 / high, title, transform=axes.transAxes, fontsize=10, fontweight="bold",
-            color=tuple(tokens[voice or "ink"]),
+            0, 1 + (0.1 + keyed) / high, title, transform=axes.transAxes, fontsize=10,
+            fontweight="bold", color=tuple(tokens[voice or "ink"]),
         )  # fmt: skip
         below = -(bottom - 0.08) / high
         axes.text(
@@ -136,6 +139,7 @@ def draw(
     aspect: str = "equal",
     titles: tuple[str, str] = ("", ""),
     picked: int = -1,
+    picked_name: str = "",
 ) -> None:
     """Draw marks on a matplotlib Axes as a stage shows them.
 
@@ -148,6 +152,7 @@ def draw(
         aspect: "equal" or "free", as of the stage.
         titles: of the axes.
         picked: the particle of the first set that has a ring; −1 for none.
+        picked_name: written beside that ring.
     """
     pen = Pen(axes, theme, position, marks)
     pen.frame(window, aspect, titles)
@@ -158,9 +163,11 @@ def draw(
         _DRAW[type(mark)](pen, mark)
     sets = [mark for mark in marks if isinstance(mark, Particles)]
     if sets and 0 <= picked < sets[0].states.shape[1]:
-        pen.ring(pen.at(sets[0].states)[picked][None], 13, "o")
-    pen.names([m for m in marks if isinstance(m, (Contours, Lines)) and m.label])
-    pen.legends([m for m in marks if getattr(m, "label", "") and hasattr(m, "value_range")])
+        ringed = pen.at(sets[0].states)[picked]
+        pen.ring(ringed[None], 13, "o")
+        pen.name(picked_name, ringed)
+    if key := Key.of(marks):
+        key.draw(pen)
 
 
 _DRAW: dict[type[Mark], Callable[[Pen, Any], None]] = {

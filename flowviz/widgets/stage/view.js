@@ -6,7 +6,7 @@ import { fileName, savePage, savePng } from "./export.js";
 import { Film } from "./film.js";
 import { Handles } from "./handles.js";
 import { Interaction } from "./interaction.js";
-import { legendWords, legends } from "./legend.js";
+import { keyOf, legendWords, legends } from "./legend.js";
 import { KINDS } from "./marks.js";
 import { palettes } from "./palette.js";
 import { Picture, viewOf } from "./picture.js";
@@ -120,7 +120,9 @@ export class StageView {
     );
     this.interaction = new Interaction(this);
     this.ends.push(() => this.interaction.remove());
-    this.sendDrag = throttle((...change) => this.sendHandles(...change), 16);
+    // Where the page answers a drag, the kernel has time.
+    this.sendDrag = throttle(
+      (...change) => this.sendHandles(...change), () => (this.carrier?.leads ? 150 : 16));
     this.sendProbe = throttle((x, y) => this.send({ probe: [x, y] }), 67);
     // Where it is when it is sent, and not when that was asked for.
     this.sendPosition = throttle(() => this.send(this.news()), 100);
@@ -190,10 +192,12 @@ export class StageView {
       this.clock.act((p) => p.seekMoment(-1), false);
       this.redraw();
     });
-    on("change:picked", () => {
-      this.scene.picked = this.get("picked");
-      this.redraw();
-    });
+    for (const name of ["picked", "picked_name"]) {
+      on(`change:${name}`, () => {
+        this.unpackPicked();
+        this.redraw();
+      });
+    }
     on("change:drawn", () => {
       if (this.ownDrawing) return;
       this.interaction.remember();
@@ -287,10 +291,10 @@ export class StageView {
 
   /** The clock moved. */
   hear(player, settled) {
-    this.showMoment();
     // A scrubber that is dragged is to be followed, as what plays is.
-    if (this.seen) this.draw(player.playing || !settled);
-    else this.missed = true;
+    const moving = player.playing || !settled;
+    if (this.showMoment()) this.paint(moving);
+    else this.drawSeen(moving);
     if (!player.playing) this.sharpenSoon();
     this.showPosition();
     if (settled) this.settle(true);
@@ -304,13 +308,14 @@ export class StageView {
     }, REST);
   }
 
-  /** Have the marks of the clock's moment drawn, if they are not. */
+  /** Have the marks of the clock's moment drawn; whether they are others than before. */
   showMoment() {
     const { moment } = this.player;
-    if (moment === this.moment) return;
+    if (moment === this.moment) return false;
     this.moment = moment;
     this.attempt("film", () => this.scene.show(this.film.marks(moment)));
     this.strip.current = false;
+    return true;
   }
 
   /** What a step is called: see whereabouts. */
@@ -356,7 +361,12 @@ export class StageView {
     for (const kind of KINDS) this.unpack(kind);
     this.unpackDrawn();
     this.unpackFilm();
+    this.unpackPicked();
+  }
+
+  unpackPicked() {
     this.scene.picked = this.get("picked");
+    this.scene.pickedName = this.get("picked_name");
   }
 
   unpackFilm() {
@@ -374,6 +384,7 @@ export class StageView {
     this.attempt(kind, () => this.scene.set(kind, this.get(kind)));
     // What the user holds stays under the finger.
     if (kept && place()?.[held.index]) place()[held.index] = kept;
+    this.carrier?.unpacked(this);
   }
 
   unpackDrawn() {
@@ -428,10 +439,13 @@ export class StageView {
       const key = JSON.stringify([box, this.fits(), globalThis.devicePixelRatio]);
       if (key === this.sizeKey) return;
       this.sizeKey = key;
+      this.laidOutKey = JSON.stringify(box.key);
       const { width, height, plot } = this.picture.resize(box);
       Object.assign(this.plot.style, {
         width: this.fits() ? `${width}px` : "", height: `${height}px`,
       });
+      this.plot.style.setProperty("--fv-grown", this.mapping().grown);
+      this.handles.resized();
       this.plot.style.setProperty("--fv-ratio", `${width} / ${height}`);
       Object.assign(this.note.style, { left: `${plot.left + 6}px`, top: `${plot.top + 6}px` });
     }
@@ -451,8 +465,22 @@ export class StageView {
       ...(this.fits() ? { height: this.room.clientHeight } : {}),
       window: this.get("window"), axes: this.get("axes"),
       aspect: this.get("aspect"), titles: this.get("axis_titles"),
-      type: Number(getComputedStyle(this.root).getPropertyValue("--fv-stage-type")) || 1,
+      type: this.type(),
+      key: this.key(),
     };
+  }
+
+  /** How many times larger than usual axes and the key are written. */
+  type() {
+    return Number(getComputedStyle(this.root).getPropertyValue("--fv-stage-type")) || 1;
+  }
+
+  /** What the key of the present marks takes. */
+  key() {
+    if (!this.theme) return null;
+    const { clientWidth, clientHeight } = this.room;
+    const side = this.fits() ? Math.min(clientWidth, clientHeight) : clientWidth;
+    return keyOf(this.picture.marksContext, this.scene, this.theme, side / this.type());
   }
 
   /** Draw with the page's next frame; data and theme are taken anew. */
@@ -462,9 +490,28 @@ export class StageView {
     if (this.request) return;
     this.request = requestAnimationFrame(() => {
       this.request = 0;
-      if (this.seen) this.draw(this.player.playing);
-      else this.missed = true;
+      this.paint(this.player.playing);
     });
+  }
+
+  /** Draw marks that may be others than before. */
+  paint(moving) {
+    if (this.seen && this.keyChanged()) this.resize();
+    else this.drawSeen(moving);
+  }
+
+  /** Draw; where the stage is out of sight remember that it has to be. */
+  drawSeen(moving) {
+    if (this.seen) this.draw(moving);
+    else this.missed = true;
+  }
+
+  /** Whether the marks ask for another key than the picture is laid out for. */
+  keyChanged() {
+    const key = JSON.stringify(this.key());
+    if (key === this.laidOutKey) return false;
+    this.laidOutKey = key;
+    return !this.get("strip");
   }
 
   draw(moving) {
@@ -599,9 +646,11 @@ export class StageView {
   handleMoved(set, index, point, done) {
     this.scene.marks.handles[set].points[index] = point;
     this.handles.show(this.scene.marks.handles);
-    this.carrier?.follow(point);
-    if (done) this.sendDrag.now(null);
-    else this.sendDrag({ set, index });
+    this.carrier?.follow(this, set, point, index);
+    this.scene.held = !done;
+    if (!done) return this.sendDrag({ set, index });
+    this.sendDrag.now(null);
+    this.redraw();
   }
 
   sendHandles(held) {

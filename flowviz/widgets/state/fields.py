@@ -78,6 +78,7 @@ class Real(Field[float]):
     Args:
         log: its slider moves by ratios, not by differences; then ``min`` must be positive.
         step: the slider's step; without one, a hundredth of the range. A value need not be on one.
+        most: what ``max`` stands for, such as "no cap"; its slider says so there.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Real(Field[float]):
         *,
         log: bool = False,
         step: float | None = None,
+        most: str = "",
         label: str = "",
         help: str = "",
     ) -> None:
@@ -95,6 +97,7 @@ class Real(Field[float]):
             raise ValueError(f"a logarithmic scale needs a positive minimum, got {min}")
         self.min, self.max, self.log = float(min), float(max), log
         self.step = step if step is not None else (self.max - self.min) / 100
+        self.most = most
         super().__init__(default, label=label, help=help)
 
     def coerce(self, value: Any) -> float:
@@ -107,6 +110,10 @@ class Real(Field[float]):
 
     def allowed(self) -> str:
         return f"a number from {self.min:g} to {self.max:g}"
+
+    def nearest(self, value: float) -> float:
+        """The allowed value that is nearest."""
+        return min(max(value, self.min), self.max)
 
     def parse(self, text: str) -> float:
         return float(text)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from flowviz import atomic
 from flowviz.widgets.state.field import in_short
 from flowviz.widgets.state.values import Values
 
@@ -81,7 +82,7 @@ class WrittenValues(Values):
 
     def save(self, path: str | Path) -> None:
         """Write the state to a JSON file."""
-        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+        atomic.write_text(path, self.to_json() + "\n")
 
     @classmethod
     def read(cls, path: str | Path) -> dict[str, Any]:

@@ -34,6 +34,29 @@ class RationalQuadraticSpline(Spline):
         super().__init__(bins, bound)
         self.parameters_per_dim = 3 * bins - 1
 
+    def through(self, z: Tensor, knots: Tensor) -> tuple[Tensor, Tensor]:
+        """The same pieces between any knots ``[3, K+1]``, the outer slopes going on outside.
+
+        A piece is monotone where both slopes have the sign of its rise, or are 0 (Gregory &
+        Delbourgo 1982); where the knots do not rise the spline folds.
+
+        Args:
+            z: ``[...]``.
+            knots: positions, rising; images, no two neighbours alike; slopes.
+
+        Returns:
+            The image ``[...]`` and the derivative ``[...]``, with its sign.
+        """
+        ends = knots[:, 0], knots[:, -1]
+        clamped = z.clamp(ends[0][0], ends[1][0])
+        index = spline._search(knots[0], clamped)
+        edges = knots[:, index]
+        piece = self._piece(edges)
+        terms = self._terms(clamped, piece)
+        outside = torch.where(z < clamped, ends[0][2], ends[1][2])
+        image = torch.addcmul(self._image(piece, terms), z - clamped, outside)
+        return image, torch.where(z == clamped, terms[0], outside)
+
     def _knots(self, rows: Tensor) -> tuple[Tensor, Tensors]:
         K = self.bins
         shares = F.softmax(rows[: 2 * K].unflatten(0, (2, K)), 1)

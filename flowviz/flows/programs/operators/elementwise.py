@@ -64,13 +64,19 @@ def _addcmul(a: Term, b: Term, c: Term, value: float = 1) -> Value:
     return do("add", a, product)
 
 
-def _softplus(x: Value, beta: float = 1, threshold: float = 20) -> Value:
+STRAIGHT = 20
+"""From here on softplus is its argument, and its slope 1, to all digits of float32."""
+
+
+def _softplus(x: Value, beta: float = 1, threshold: float = STRAIGHT) -> Value:
     soft = do("softplus", x * beta) / beta if beta != 1 else x.do("softplus")
-    return where(do("gt", x * beta, threshold), x, soft)
+    return soft if threshold >= STRAIGHT else where(do("gt", x * beta, threshold), x, soft)
 
 
 def _softplus_backward(g: Value, x: Value, beta: float, threshold: float) -> Value:
-    return where(do("gt", x * beta, threshold), g, do("softplus_backward", g, x * beta))
+    scaled = x * beta if beta != 1 else x
+    soft = do("softplus_backward", g, scaled)
+    return soft if threshold >= STRAIGHT else where(do("gt", scaled, threshold), g, soft)
 
 
 def _logaddexp(a: Term, b: Term) -> Value:
@@ -79,6 +85,24 @@ def _logaddexp(a: Term, b: Term) -> Value:
     return where(
         same, do("add", a, math.log(2)), top + (-(do("sub", a, b).do("abs"))).do("exp").do("log1p")
     )
+
+
+def _logit(x: Term, eps: float | None = None) -> Value:
+    if eps is not None:
+        x = _clamp(x, eps, 1 - eps)
+    return do("log", x) - do("log1p", do("neg", x))
+
+
+def _sinh(x: Value) -> Value:
+    return (x.do("expm1") - (-x).do("expm1")) / 2
+
+
+def _cosh(x: Value) -> Value:
+    return (x.do("exp") + (-x).do("exp")) / 2
+
+
+def _sinc(x: Value) -> Value:
+    return where(do("eq", x, 0.0), 1.0, (x * math.pi).do("sin") / (x * math.pi))
 
 
 def _next(x: Value, towards: Term) -> Value:
@@ -160,6 +184,14 @@ FUNCTIONS: dict[Any, Function] = {
             "logical_or": "or",
         }.items()
     },
+    aten.acos.default: lambda x: do("atan2", ((1 - x) * (1 + x)).do("sqrt"), x),
+    aten.erfinv.default: lambda x: (x * 0.5 + 0.5).do("ndtri") * math.sqrt(0.5),
+    aten.atan.default: lambda x: do("atan2", x, 1.0),
+    aten.sinc.default: _sinc,
+    aten.tan.default: lambda x: x.do("sin") / x.do("cos"),
+    aten.sinh.default: _sinh,
+    aten.cosh.default: _cosh,
+    aten.ceil.default: lambda x: do("neg", do("floor", do("neg", x))),
     aten.isneginf.default: lambda x: do("eq", x, -math.inf),
     aten.isposinf.default: lambda x: do("eq", x, math.inf),
     aten.isinf.default: lambda x: do("eq", do("abs", x), math.inf),
@@ -197,6 +229,7 @@ FUNCTIONS: dict[Any, Function] = {
     aten.softplus.default: _softplus,
     aten.softplus_backward.default: _softplus_backward,
     aten.logaddexp.default: _logaddexp,
+    aten.logit.default: _logit,
     aten.nextafter.default: _next,
     aten.log_sigmoid_forward.default: _log_sigmoid,
     aten.log_sigmoid_backward.default: lambda g, x, _: do("mul", g, do("sigmoid", do("neg", x))),

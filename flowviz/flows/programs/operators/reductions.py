@@ -81,8 +81,8 @@ def _extreme(op: str) -> Rule:
     return rule
 
 
-def _top_and_sum(call: Call, x: View, dims: Sequence[int]) -> tuple[View, View]:
-    """The largest and Σ exp(x − largest), to be broadcast; infinities count as 0 there."""
+def _powers(call: Call, x: View, dims: Sequence[int]) -> tuple[View, View, View]:
+    """The largest, exp(x − largest) and Σ of that, to be broadcast; infinities count as 0 there."""
     shape = [n for d, n in enumerate(x.shape) if d not in dims]
     top = call.reduce("max", call.temporary(shape), x, dims)
     top = call.map(
@@ -91,26 +91,26 @@ def _top_and_sum(call: Call, x: View, dims: Sequence[int]) -> tuple[View, View]:
     top = _kept(top, dims)
     powers = call.map(call.temporary(x.shape), lambda v, t: (v - t).do("exp"), x, top)
     total = call.reduce("sum", call.temporary(shape), powers, dims)
-    return top, _kept(total, dims)
+    return top, powers, _kept(total, dims)
 
 
 def _logsumexp(call: Call) -> None:
     x, dims, keepdim = (*call.arguments, False)[:3]
     over = _dims(x, dims)
     out = _without(call.out[0], over) if keepdim else call.out[0]
-    top, total = (_without(v, over) for v in _top_and_sum(call, x, over))
+    top, total = (_without(v, over) for v in _powers(call, x, over)[::2])
     call.map(out, lambda t, s: t + s.do("log"), top, total)
 
 
 def _softmax(call: Call) -> None:
     x, dim, *_ = call.arguments
-    top, total = _top_and_sum(call, x, _dims(x, dim))
-    call.map(call.out[0], lambda v, t, s: (v - t).do("exp") / s, x, top, total)
+    _, powers, total = _powers(call, x, _dims(x, dim))
+    call.map(call.out[0], lambda p, s: p / s, powers, total)
 
 
 def _log_softmax(call: Call) -> None:
     x, dim, *_ = call.arguments
-    top, total = _top_and_sum(call, x, _dims(x, dim))
+    top, _, total = _powers(call, x, _dims(x, dim))
     call.map(call.out[0], lambda v, t, s: (v - t) - s.do("log"), x, top, total)
 
 

@@ -13,7 +13,7 @@ from flowviz.widgets.stage.marks.arrays import Array, shaped
 Range = tuple[float, float]
 
 HUES = ("ink", "forward", "reverse")
-SCALES = ("sequential", "diverging", "cyclic", "groups")
+SCALES = ("sequential", "diverging", "cyclic", "groups", "bands")
 PALETTES = (*HUES, *SCALES)
 LINE_COLOURS = ("ink", "forward", "reverse", "muted", "accent")
 """The colours of lines: the theme's own."""

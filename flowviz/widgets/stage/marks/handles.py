@@ -21,6 +21,7 @@ class Handles(Mark):
         points: ``[M, 2]``.
         labels: a name for each, shown beside it and read out; or none.
         shape: "point" (round) or "knot" (diamond).
+        noun: what labels number, read out before each: "mode" where they are "1", "2", ….
 
     Raises:
         ValueError, TypeError: shapes that do not fit, labels of another number.
@@ -29,6 +30,7 @@ class Handles(Mark):
     points: Any
     labels: Sequence[str] = field(default=())
     shape: str = "point"
+    noun: str = ""
 
     kind: ClassVar[str] = "handles"
 
@@ -49,10 +51,16 @@ class Handles(Mark):
     def to_json(self) -> dict[str, Any]:
         # A handful of numbers that also travel back: plain lists, null for what is not finite.
         points = [[v if math.isfinite(v) else None for v in p] for p in self.points.tolist()]
-        return {"points": points, "labels": list(self.labels), "shape": self.shape}
+        return {
+            "points": points,
+            "labels": list(self.labels),
+            "shape": self.shape,
+            "noun": self.noun,
+        }
 
     @classmethod
     def from_json(cls, sent_back: dict[str, Any]) -> Handles:
         """The record that :meth:`to_json` describes."""
         points = [[math.nan if v is None else v for v in p] for p in sent_back["points"]]
-        return cls(np.reshape(points, (-1, 2)), sent_back["labels"], sent_back["shape"])
+        kept = (sent_back[name] for name in ("labels", "shape", "noun"))
+        return cls(np.reshape(points, (-1, 2)), *kept)

@@ -72,7 +72,7 @@ class Shapes(Mark):
         closed: polygons, or open lines.
         fill: opacity of the insides, 0 to 1; by default strong with values, faint without.
         width: of the outlines in css pixels.
-        label: with values, the legend's title.
+        label: in the key; with values, the legend's title.
 
     Raises:
         ValueError, TypeError: shapes that do not fit, an unknown palette, an empty range.

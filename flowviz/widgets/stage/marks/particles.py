@@ -19,7 +19,7 @@ class Particles(Mark):
         states: ``[K+1, N, 2]``, or ``[N, 2]`` for points that stand still.
         values: ``[N]`` or ``[K+1, N]``: colours them by ``palette`` over ``value_range``.
         palette: "ink", "forward" or "reverse" without values; also "sequential", "diverging",
-            "cyclic" (angles) or "groups" (whole numbers, four colours) with them.
+            "cyclic" (angles), "groups" or "bands" (whole numbers: four colours, ten) with them.
         value_range: (low, high); by default the values' own, symmetric if diverging.
         size: diameter in css pixels; by default smaller where there are many.
         opacity: 0 to 1; by default less where there are many.

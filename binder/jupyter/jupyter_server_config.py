@@ -1,3 +1,0 @@
-from flowviz.serving import hosted
-
-hosted.server(get_config())  # noqa: F821

@@ -1,0 +1,121 @@
+"""How the picture of a map to two modes follows the handles on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from flowviz.grid import Window
+from flowviz.panels.parts import two_modes_marks as marks
+from flowviz.panels.parts.following import (
+    Following,
+    Move,
+    Moved,
+    Plot,
+    Said,
+    Seen,
+    Table,
+    Unmade,
+    within,
+)
+from flowviz.panels.parts.two_mode_handles import handles
+from flowviz.two_modes import Map
+from flowviz.two_modes.normal import log_phi, number
+
+
+def following(
+    settings: Any, map_to: Callable[[Tensor], Map], u: Tensor, window: Window
+) -> Following:
+    """The picture as a function of how far apart the modes are and of the angle: numbers ``[2]``.
+
+    Args:
+        settings: of the panel: ``apart`` and ``angle``, with their bounds.
+        map_to: the map to modes that are so far apart.
+        u: samples of the base ``[N, 2]``.
+        window: what is seen.
+    """
+    apart = type(settings).apart
+    numbers = torch.tensor([settings.apart, settings.angle], dtype=torch.float64)
+
+    def draw(numbers: Tensor) -> Seen:
+        map_ = map_to(numbers[0])
+        shown = picture(map_, numbers[0], numbers[1], u, window)
+        zero = number(0.0)
+        needed = log_phi(zero) - map_.target.log_density(zero)
+        known = {"needed": needed.reshape(())}
+        said, table, plot = _said(map_), _table(map_, known["needed"]), _densities(map_, window)
+        return Seen(shown, said=said, known=known, table=table, plot=plot)
+
+    def to(sign: int) -> Move:
+        def move(numbers: Tensor, place: Tensor) -> Moved:
+            x, y = sign * place
+            angle = torch.atan2(y, x) * (180 / math.pi)
+            far, refused = within(apart, 2 * (x.square() + y.square()).sqrt())
+            return Moved(torch.stack([far, angle]), refused)
+
+        return move
+
+    return Following(numbers, draw, [[to(-1), to(1)]])
+
+
+def picture(map_: Map, apart: Tensor, angle: Tensor, u: Tensor, window: Window) -> list[Unmade]:
+    """The base's grid and its samples on their way, the target's contours, the bridge, the handles.
+
+    Args:
+        map_: to modes that are ``apart`` on an axis at ``angle`` in degrees.
+        u: samples of the base ``[N, 2]``.
+        window: what is seen.
+    """
+    frame = marks.Frame(angle)
+    x, _ = map_.carry(u)
+    return [
+        *marks.grids(frame, map_),
+        marks.particles(frame, u, x),
+        *marks.outlines(frame, map_.target, window),
+        handles(apart, angle),
+    ]
+
+
+CURVE = 161
+"""So many points of both densities."""
+
+
+def _table(map_: Map, needed: Tensor) -> Table:
+    """What lies between the modes, and what the exact map would take."""
+    share, wanted = _bridge(map_)
+    rows = {
+        "in the bridge, p": Said("{} %", share),
+        "in the bridge, p*": Said("{} %", wanted),
+        "log T′ that p* needs": Said("{}", needed, "∞"),
+    }
+    return Table(("",), {name: [said] for name, said in rows.items()})
+
+
+def _densities(map_: Map, window: Window) -> Plot:
+    """p* and p along the axis of the modes."""
+    x = torch.linspace(*window[:2], CURVE, dtype=torch.float64)
+    curves = {
+        "p*": ("ink", map_.target.log_density(x).exp()),
+        "p": ("forward", map_.log_density(x).exp()),
+    }
+    return Plot("densities along the axis", x, curves, torch.zeros((), dtype=torch.float64))
+
+
+def _said(map_: Map) -> list[Said]:
+    """The mass between the modes, of p and of p*."""
+    share, wanted = _bridge(map_)
+    return [Said("{} % of p in the bridge", share), Said("{} % of p*", wanted)]
+
+
+def _bridge(map_: Map) -> tuple[Tensor, Tensor]:
+    """What p and p* have between the modes, in percent."""
+    half = number(map_.target.bridge).reshape(1)
+    share, wanted = (
+        torch.where(half > 0, 200 * central, 0.0)[0]
+        for central in (map_.central(half), map_.target.log_central(half).exp())
+    )
+    return share, wanted

@@ -1,0 +1,3 @@
+from flowviz.serving import hosted
+
+hosted.server(get_config())  # type: ignore[name-defined]  # noqa: F821

@@ -1,0 +1,1 @@
+"""How a server holds under a class: sessions that speak as a page does, without a browser."""
