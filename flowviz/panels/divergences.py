@@ -203,7 +203,7 @@ class Divergences(Panel):
         """All divergences, side by side and against the distance."""
         (target, model), chosen = self.lines, self.settings.divergence
         self.table.show(self.found, chosen)
-        self.distances.show_some(target, model, chosen, self.found[chosen].value)
+        self.distances.show_some(target, model, chosen, self.found[chosen].value, self.fit.running)
         if self.fit.running:
             return
         self.ratios.show_ratios(chosen, target, model)

@@ -249,6 +249,10 @@ def test_the_distance_chart_follows_a_training(make):
     known = np.isfinite(curve.y)
     met = np.interp(panel.distances.cursor, curve.x[known], curve.y[known])
     assert met == pytest.approx(value, abs=0.02)
+    passing = len(curve.x)
+    panel._draw_numbers()
+    curve = next(one for one in panel.distances.drawn if one.given.name == "KL(p‖p*)")
+    assert len(curve.x) > passing, "at rest at more distances"
 
 
 def test_each_pull_is_said_with_its_direction(make):

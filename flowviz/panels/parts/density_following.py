@@ -21,13 +21,13 @@ from flowviz.panels.parts.following import (
     Table,
     within,
 )
-from flowviz.panels.parts.line_charts import FARTHEST, LEAST_TOP
+from flowviz.panels.parts.line_charts import FARTHEST, LEAST_TOP, mirrored
 from flowviz.panels.parts.line_fit import NODES, SYMBOLS, LineFitState, clipped
 from flowviz.targets.line import Line
 
 ROUNDING = 1e-5
-DISTANCES, FEW_NODES = 65, 150
-"""At so many the chosen divergence is drawn, and by so many nodes in each piece of the line."""
+DISTANCES, FEW_NODES = 33, 300
+"""At so many on each side the chosen divergence is measured, by so many nodes in each piece."""
 SETTINGS = (
     (LineFitState.target_position, LineFitState.target_width),
     (LineFitState.model_position, LineFitState.model_width),
@@ -120,14 +120,15 @@ def _pull(slope: Tensor) -> Tensor:
 def against_distance(name: str, lines: Pair, value: Tensor) -> Plot:
     """A divergence of p* and p against the distance of their centres, and where they are."""
     target, model = lines
-    distances = torch.linspace(-FARTHEST, FARTHEST, DISTANCES, dtype=torch.float64)
+    distances = torch.linspace(0.0, FARTHEST, DISTANCES, dtype=torch.float64)
     fixed = Line.known(target.family, torch.zeros_like(target.centre), target.width)
     slid = Line.known(model.family, distances[:, None], model.width)
-    heights = measure(name, fixed, slid, nodes=FEW_NODES)
+    heights = mirrored(measure(name, fixed, slid, nodes=FEW_NODES))
     top = torch.where(value.isfinite(), 1.2 * value, 0.0).clamp(min=LEAST_TOP)
     seen = torch.where(heights <= top, heights, torch.nan)
     title = f"{SYMBOLS[name]} against p's distance from p*"
-    return Plot(title, distances, {"": ("forward", seen)}, model.centre - target.centre)
+    drawn = {"": ("forward", seen)}
+    return Plot(title, mirrored(distances, -1), drawn, model.centre - target.centre)
 
 
 def _known(found: Found) -> dict[str, Tensor]:

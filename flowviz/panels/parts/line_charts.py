@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from flowviz.grid import Window
 from flowviz.objectives.line_closed_forms import over_mixture
@@ -17,8 +18,10 @@ from flowviz.widgets.charts import LineChart
 from flowviz.widgets.charts.line import Axis, Curve, Dash
 
 FARTHEST = 8.0
-DISTANCES = 193
-"""From −FARTHEST to FARTHEST."""
+DISTANCES, IN_PASSING = 97, 33
+"""Measured from 0 to FARTHEST, as all families are even; and so few while p is trained."""
+AT_ONCE = 33
+"""Distances: with more, what is in between does not stay in the processor's cache."""
 LEAST_TOP = 3.5
 """What is larger leaves the chart, unless it is the chosen divergence's value now."""
 NAMES, NAMES_APART = 0.94, 0.1
@@ -50,17 +53,22 @@ class DistanceChart(LineChart):
         self._shown: Any = None
         self._values: dict[str, np.ndarray] = {}
 
-    def show_some(self, target: Line, model: Line, chosen: str, value: float) -> None:
+    def show_some(
+        self, target: Line, model: Line, chosen: str, value: float, passing: bool = False
+    ) -> None:
         """Draw the chosen divergence of these two beside others, whatever their distance is now.
 
         Args:
             target, model: p* and p.
             chosen: the divergence that is told apart.
             value: what it is now: the chart's top is above it.
+            passing: measured at fewer distances, as p is on its way.
         """
-        distances = torch.linspace(-FARTHEST, FARTHEST, DISTANCES, dtype=torch.float64)
+        count = IN_PASSING if passing else DISTANCES
+        apart = torch.linspace(0.0, FARTHEST, count, dtype=torch.float64)
+        distances = mirrored(apart, -1)
         fixed = Line(target.family, 0.0, target.width)
-        made = target.family, float(target.width), model.family, float(model.width)
+        made = target.family, float(target.width), model.family, float(model.width), count
         if made != self._made:
             self._made, self._values = made, {}
         order = [*(name for name in DASHES if name != chosen), chosen]
@@ -69,10 +77,11 @@ class DistanceChart(LineChart):
         if key == self._shown:
             return
         self._shown = key
-        slid = Line(model.family, distances[:, None], model.width)
+        slid = [Line(model.family, some[:, None], model.width) for some in apart.split(AT_ONCE)]
         for name in order:
             if name not in self._values:
-                self._values[name] = measure(name, fixed, slid, nodes=NODES).numpy()
+                found = torch.cat([measure(name, fixed, some, nodes=NODES) for some in slid])
+                self._values[name] = mirrored(found).numpy()
         places = _name_places({n: self._values[n] for n in order}, distances.numpy(), top)
         self.x_axis = Axis(self._infinite(fixed, model), limits=(-FARTHEST, FARTHEST))
         self.show_curves(
@@ -100,6 +109,11 @@ class DistanceChart(LineChart):
     def stand_at(self, distance: float) -> None:
         """Put the cursor at a distance."""
         self.cursor = max(-FARTHEST, min(FARTHEST, distance))
+
+
+def mirrored(values: Tensor, sign: int = 1) -> Tensor:
+    """Values ``[N]`` from 0 on as those ``[2N − 1]`` of an even function, or of an odd one (−1)."""
+    return torch.cat([sign * values.flip(0)[:-1], values])
 
 
 def _top(value: float) -> float:
