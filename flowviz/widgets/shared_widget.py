@@ -30,6 +30,12 @@ class SharedWidget(anywidget.AnyWidget):
         with self._one_writer, super().hold_sync():
             yield
 
+    def get_state(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """What the page is told, never from the middle of another thread's change."""
+        with self._one_writer:
+            state: dict[str, Any] = super().get_state(*args, **options)
+            return state
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the page says, but not in the middle of another thread's change."""
         with self._one_writer:

@@ -7,8 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
+from flowviz.widgets.charts import Chart
+from flowviz.widgets.charts.base import packed
 from flowviz.widgets.header import Header
 from flowviz.widgets.stage import Stage
 from tests.widgets.test_stage import Wire
@@ -70,6 +73,27 @@ def test_two_threads_write_a_panels_head(held: bool) -> None:
     last = ROUNDS - 1
     assert (arrived["words"], arrived["preset"]) == (f"words {last}", last)
     assert (arrived["line"], arrived["query"]) == (f"line {last}", f"query {last}")
+
+
+def test_a_page_that_asks_hears_a_change_whole() -> None:
+    """A chart's traces without their arrays could not be drawn: it would stay blank."""
+    chart = Chart("one curve")
+    begun, asked = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        with chart.hold_sync():
+            chart.traces = [{"mode": "lines"}]
+            begun.set()
+            asked.wait(0.2)  # a page that did not wait would have its answer by then
+            chart.arrays = {"0.x": packed(np.zeros(3), "x")}
+
+    job = threading.Thread(target=draw)
+    job.start()
+    begun.wait()
+    state = chart.get_state()
+    asked.set()
+    job.join()
+    assert len(state["traces"]) == len(state["arrays"]) == 1
 
 
 def test_an_observer_waits_for_a_job_that_draws() -> None:
