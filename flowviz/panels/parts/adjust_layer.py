@@ -33,6 +33,12 @@ REACH = 4.0
 
 _KEY = re.compile(r"[0-9]{1,3}(\.[A-Za-z_][A-Za-z0-9_]*)+(\.[0-9]{1,3})*")
 _SYMBOLS = {"u": "v, free", "z0": "centre z₀", "raw_alpha": "α, raw", "raw_s": "α + β, raw"}
+_MADE_OF = {
+    "u": "The layer takes v + c w, with the c that keeps w·v above −1: else it could not go back",
+    "raw_alpha": "The layer takes α = log(1 + exp of this), above 0",
+    "raw_s": "The layer takes α + β = log(1 + exp of this), above 0: else it could not go back",
+}
+"""What a layer makes of a number that is free, so that it stays invertible."""
 
 Values = tuple[tuple[str, float], ...]
 
@@ -78,13 +84,21 @@ class Scalar:
     Attributes:
         key: ``layer.parameter.entry``, the layer counted from 1; entries from 0.
         label: as a person reads it.
+        help: what it is to the layer.
         tensor, entry: where it is: ``tensor.flatten()[entry]``.
     """
 
     key: str
     label: str
+    help: str
     tensor: Tensor
     entry: int
+
+    @classmethod
+    def of(cls, key: str, name: str, parameter: nn.Parameter, entry: int) -> Scalar:
+        """The entry of a parameter of that name, worded."""
+        help = _MADE_OF.get(name.rpartition(".")[2], f"Parameter {key} of the flow")
+        return cls(key, _label(name, parameter, entry), help, parameter, entry)
 
     def get(self) -> float:
         return float(self.tensor.detach().flatten()[self.entry])
@@ -106,7 +120,7 @@ def scalars(flow: Flow, layer: int) -> list[Scalar]:
         return []
     used = _used(bijection)
     found = [
-        Scalar(f"{layer}.{name}{_suffix(p, entry)}", _label(name, p, entry), p, entry)
+        Scalar.of(f"{layer}.{name}{_suffix(p, entry)}", name, p, entry)
         for name, p in parameters.items()
         for entry in range(p.numel())
         if used[name].flatten()[entry]
@@ -134,7 +148,7 @@ def find(flow: Flow, key: str) -> Scalar | None:
         if i >= length:
             return None
         entry = entry * length + i
-    return Scalar(key, _label(name, parameter, entry), parameter, entry)
+    return Scalar.of(key, name, parameter, entry)
 
 
 def _layers(flow: Flow) -> list[Bijection]:
@@ -311,7 +325,7 @@ class AdjustLayer:
             if (slider.min, slider.max) != (-far, far):
                 slider.min, slider.max = -far, far
             slider.description = scalar.label
-            slider.tooltip = f"Parameter {scalar.key} of the flow"
+            slider.tooltip = scalar.help
             if abs(slider.value - value) > 0.005:
                 slider.value = value
         self._following = False
