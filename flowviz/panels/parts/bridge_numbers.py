@@ -28,7 +28,7 @@ class BridgeNumbers:
     def __init__(self) -> None:
         self._share = Readout("Bridge", unit="%", help=f"{BRIDGE} that p has, in closed form")
         self._counted = Readout(
-            "counted", unit="%", help=f"{BRIDGE}: that part of {SAMPLES:,} samples of p"
+            "in samples", unit="%", help=f"{BRIDGE}: that part of {SAMPLES:,} samples of p"
         )
         self.target_share = Readout(
             "of p*",
@@ -36,7 +36,7 @@ class BridgeNumbers:
             help=f"{BRIDGE}, of p*: one number for all Gaussians that are 6 s apart or more",
         )
         self._kl = Readout("KL(p*‖p)", help="In nats, by quadrature")
-        self._sampled = Readout("sampled", help=f"KL(p*‖p) from {SAMPLES:,} samples")
+        self._sampled = Readout("by samples", help=f"KL(p*‖p) from {SAMPLES:,} samples")
         self._slope = Readout("log T′", help="The largest of the map along the axis, in nats")
         self._difference = Note()
         self.widgets = [
