@@ -272,14 +272,17 @@ def test_log_dets_belong_where_the_layer_acts():
     assert follow(flow, point, misplaced=True).total == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("place", [(50.0, 0.0), (float("nan"), 0.0)])
-def test_a_handle_dragged_too_far_snaps_back_in_words(panel, place):
+@pytest.mark.parametrize(
+    ("place", "there"),
+    [((50.0, 0.0), "(50.0, 0)"), ((float("nan"), 0.0), "(undefined, 0)")],
+)
+def test_a_handle_dragged_too_far_snaps_back_in_words(panel, place, there):
     dragged(panel, 0, place)
     settle(panel)
     assert panel.settings.point == ((1.0, 0.6),)
     np.testing.assert_allclose(panel.stage.handles[0].points, [[1.0, 0.6]], atol=1e-6)
-    said = f"point=[[{place[0]}, 0.0]] is not allowed: exactly 1 point (x, y), each coordinate "
-    assert panel._message.text == f"{said}between -10 and 10"
+    said = f"There u would be at {there}: its coordinates go from −10 to 10."
+    assert panel._message.text == said
     dragged(panel, 0, (0.5, 0.5))
     settle(panel)
     assert panel._message.text == "", "what was refused is history"

@@ -42,6 +42,7 @@ from flowviz.panels.parts.in_page import (
     training_in_page,
 )
 from flowviz.panels.parts.target_choice import TARGET_SETTINGS, TargetChoice, TargetState
+from flowviz.panels.parts.tied_handle import beyond
 from flowviz.targets import Target
 from flowviz.training import Trainer
 from flowviz.widgets.charts import LossChart
@@ -192,8 +193,7 @@ class ForwardFit(FitPart):
             live["others"] = others_in_page(target, self._show.window_of) if alone else []
         if alone:
             field: Any = type(settings).fields()["point"]
-            words = f"point={{}} is not allowed: {field.allowed()}"
-            live["limit"] = {"most": field.bound, "words": words}
+            live["limit"] = {"most": field.bound, "words": beyond(field)}
             live["square"] = _square(settings)
         live |= flows_in_page(
             [flow], start, passes, stretches=self._show.stretches, step=FINE if alone else None

@@ -33,7 +33,9 @@ def loosening(flow: Flow, passes: int) -> str:
     if not passes:
         return ""
     if all(_loosened(layer, 1) is layer for layer in flow.transform):
-        return "There is no iteration to stop in this flow"
+        if all(layer.exact_inverse for layer in flow.transform):
+            return "There is no iteration to stop in this flow"
+        return "This flow goes back by another iteration, which is not stopped"
     return f"The inverse stops after {passes} pass{'es' if passes > 1 else ''}"
 
 

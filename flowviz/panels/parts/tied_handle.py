@@ -14,7 +14,9 @@ from torch import Tensor
 from flowviz.flows import Flow
 from flowviz.panels.parts.own_doing import OwnDoing
 from flowviz.widgets.panel import Panel
+from flowviz.widgets.readouts import format_number
 from flowviz.widgets.stage import Handles, Stage
+from flowviz.widgets.state import Points
 
 Carry = Callable[[ArrayLike], ArrayLike]
 """``[1, 2]`` to ``[1, 2]``."""
@@ -45,6 +47,12 @@ def at_data(label: str, flow: Callable[[], Flow]) -> End:
         return carrying.inverse(points)[0].cpu().numpy()
 
     return End(label, -1, back)
+
+
+def beyond(field: Points, there: str = "{}") -> str:
+    """Said of a handle that is dragged to where the marked point may not be."""
+    most = f"{field.bound:g}"
+    return f"There u would be at {there}: its coordinates go from −{most} to {most}."
 
 
 class TiedHandles:
@@ -88,12 +96,14 @@ class TiedHandles:
         still = np.allclose(settings.point, self._states[0], atol=1e-6)
         if still and _at(handle, self._states[end.state]):
             return
-        try:
-            point = end.back(handle.points) if end.back else handle.points
-            settings.point = np.asarray(point).tolist()
-        except ValueError as error:
+        point = np.asarray(end.back(handle.points) if end.back else handle.points)
+        field = type(settings).fields()["point"]
+        if (np.abs(point) <= field.bound).all():  # false for NaN too
+            settings.point = point.tolist()
+        else:
             self._place()
-            self._panel.refuse(error)
+            there = ", ".join(format_number(float(x)) for x in point[0])
+            self._panel.refuse(ValueError(beyond(field, f"({there})")))
 
 
 def _at(handle: Handles, place: Any) -> bool:

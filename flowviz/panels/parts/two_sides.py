@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -12,19 +13,22 @@ from torch import Generator, Tensor
 
 from flowviz.flows import Flow
 from flowviz.objectives import Estimate, divergence, mmd, sliced_wasserstein
+from flowviz.objectives.pareto import lack_variance, pareto_k
 from flowviz.targets import Target
 from flowviz.widgets.layout import classed
 from flowviz.widgets.readouts import Readout, format_estimate, format_number
 
+KL = "KL(p*‖p)"
 RATIOS = {
-    "KL(p*‖p)": "kl",
+    KL: "kl",
     "KL(p‖p*)": "reverse_kl",
     "TV": "total_variation",
     "χ²": "chi_squared",
     "JS": "jensen_shannon",
 }
 """What depends on the ratio p*/p alone, and is the same on both sides."""
-DISTANCES = ("W₁", "MMD²")
+SLICED = "sliced W₁"
+DISTANCES = (SLICED, "MMD²")
 """What depends on how far apart points are, and is not."""
 SAMPLES = 3_000
 """Of p*, and as many of p."""
@@ -34,13 +38,21 @@ MMD_SAMPLES = 400
 """Each is held against each other."""
 RELATIVE, ABSOLUTE = 2e-3, 1e-4
 """Two numbers that differ by less are one, but for rounding in float32."""
-
+CLOSED = 1e-3
+"""A median round trip below that comes back."""
+ROUNDING = 1e-7
+"""A divergence below that is 0."""
+TRUSTED = 0.7
+"""Up to this k̂ of its weights a mean is told by samples (see :func:`pareto_k`)."""
+HEAVY = "heavy tail"
 
 _HELP = {
     "TV": "Total variation",
-    "χ²": "Pearson's: the mean of (p*/p − 1)² over p",
+    "χ²": "Pearson's: the mean of (p*/p − 1)² over p. Where p*/p has a heavy tail (Pareto k̂ over "
+    f"{TRUSTED:g}) samples do not tell it, and it may be infinite",
     "JS": "Jensen–Shannon, in nats; at most log 2",
-    "W₁": "Wasserstein distance, sliced; above 0 for finite samples, by what the error allows for",
+    SLICED: "The mean over directions of the Wasserstein distance along them, 2/π of W₁ for a "
+    "shift; above 0 for finite samples, by what the error allows for",
     "MMD²": "Of a Gaussian kernel of width ½, unbiased: it may be below 0",
 }
 _SIDES = (
@@ -79,19 +91,32 @@ class Side:
     at_target: Tensor
     at_model: Tensor
 
-    def divergences(self, seed: int) -> dict[str, Estimate]:
+    def divergences(self, seed: int, *, agree: bool) -> dict[str, Estimate]:
         """All of RATIOS and DISTANCES, in nats where they have a unit.
 
-        W₁ is sliced: the mean over directions (of that seed) of the distance on the line.
+        Args:
+            seed: of the directions along which W₁ is had.
+            agree: whether T⁻¹ undoes T. If not, draws by T are none of the density by T⁻¹, and
+                KL(p*‖p) is had from draws of p* alone.
         """
         found = {name: self._divergence(kind) for name, kind in RATIOS.items()}
+        if not agree:
+            found[KL] = Estimate.of(self.at_target)
+        if lack_variance(self.at_target):
+            value = found["χ²"].value
+            found["χ²"] = Estimate(value, torch.full_like(value, math.inf))
         directions = Generator(device=self.model.device).manual_seed(seed)
-        found["W₁"] = sliced_wasserstein(
+        found[SLICED] = sliced_wasserstein(
             self.target, self.model, order=1, projections=PROJECTIONS, generator=directions
         )
         few = self.target[:MMD_SAMPLES], self.model[:MMD_SAMPLES]
         found["MMD²"] = mmd(*few, bandwidths=(BANDWIDTH,))
         return found
+
+    @property
+    def heavy(self) -> bool:
+        """Whether samples do not tell the mean of p*/p over p*, and so χ²."""
+        return pareto_k(self.at_target) > TRUSTED
 
     def _divergence(self, name: str) -> Estimate:
         """∫ p f(p*/p), over the even mixture m of p* and p, where p/m and p*/m are at most 2."""
@@ -111,20 +136,41 @@ def alike(x: float, u: float) -> bool:
     return x == u or math.isclose(x, u, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
 
 
+def told_apart(x: float, u: float) -> tuple[str, str]:
+    """Two numbers in words: with digits in which they differ, or as one where they are alike."""
+    if alike(x, u):
+        return (format_number(x),) * 2
+    for digits in range(3, 7):
+        texts = format_number(x, digits), format_number(u, digits)
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
 class Pair(Readout):
     """One number on both sides: in x above, in u below, and between them =, ≠ or ≈.
 
     ≈ says that two estimates differ by no more than their standard errors.
+
+    Attributes:
+        said: both as they are written, without their standard errors.
     """
 
-    def show_pair(self, x: Estimate, u: Estimate) -> None:
-        """Show both, with their standard errors."""
+    said = ("", "")
+
+    def show_pair(self, x: Estimate, u: Estimate, *, heavy: bool = False) -> None:
+        """Show both, with their standard errors.
+
+        Args:
+            heavy: whether samples do not tell them.
+        """
         pair = [(float(e.value), float(e.standard_error)) for e in (x, u)]
         equal = alike(pair[0][0], pair[1][0])
         close = abs(pair[0][0] - pair[1][0]) <= math.hypot(pair[0][1], pair[1][1])
         # A ratio is taken at the same samples on both sides: there no error excuses a difference.
         sign = "=" if equal else "≈" if close and self.name in DISTANCES else "≠"
-        texts = [format_estimate(*one) for one in pair]
+        texts = (HEAVY, HEAVY) if heavy else _in_words(pair, equal)
+        self.said = _value(texts[0]), _value(texts[1])
         self.text = f"{texts[0]} in x {sign} {texts[1]} in u"
         difference = f"difference {format_number(pair[0][0] - pair[1][0], 2)}"
         title = escape("; ".join(filter(None, (self.help, self.text, difference))))
@@ -135,6 +181,27 @@ class Pair(Readout):
         )
 
 
+def _in_words(pair: Sequence[tuple[float, float]], equal: bool) -> tuple[str, str]:
+    """Two estimates, as :func:`told_apart` has two numbers."""
+    x, u = (_estimate(*one) for one in pair)
+    if equal:
+        return x, x
+    if x != u:
+        return x, u
+    error = x.partition(" ± ")[2]
+    first, second = told_apart(pair[0][0], pair[1][0])
+    return f"{first} ± {error}", f"{second} ± {error}"
+
+
+def _value(text: str) -> str:
+    """An estimate as it is written, without its standard error."""
+    return text.partition(" ± ")[0].lstrip("(")
+
+
+def _estimate(value: float, error: float) -> str:
+    return "0" if abs(value) < ROUNDING else format_estimate(value, error)
+
+
 class TwoSides:
     """The divergences between a target and a flow, in x and in u, from the same samples.
 
@@ -142,6 +209,7 @@ class TwoSides:
         widget: a :class:`Pair` for each of RATIOS and DISTANCES.
         x, u: the numbers on either side, by name.
         equal: whether the two are one, but for rounding, by name.
+        said: both as they are written, by name.
         round_trip: the median of ‖T⁻¹(T(u)) − u‖ over the base.
     """
 
@@ -153,6 +221,7 @@ class TwoSides:
         self.x: dict[str, float] = {}
         self.u: dict[str, float] = {}
         self.equal: dict[str, bool] = {}
+        self.said: dict[str, tuple[str, str]] = {}
         self.round_trip = math.nan
 
     @torch.no_grad()
@@ -166,14 +235,17 @@ class TwoSides:
             Side(there, x, ratio_in_x(flow, target, there), ratio_in_x(flow, target, x)),
             Side(back, u, ratio_in_u(flow, target, back), ratio_in_u(flow, target, u)),
         ]
-        in_x, in_u = (side.divergences(seed) for side in sides)
+        missed = torch.linalg.vector_norm(flow.inverse(x)[0] - u, dim=-1)
+        self.round_trip = float(missed.median())
+        agree = self.round_trip < CLOSED
+        in_x, in_u = (side.divergences(seed, agree=agree) for side in sides)
+        heavy = any(side.heavy for side in sides)
         for name, pair in self._pairs.items():
-            pair.show_pair(in_x[name], in_u[name])
+            pair.show_pair(in_x[name], in_u[name], heavy=heavy and name == "χ²")
+        self.said = {name: pair.said for name, pair in self._pairs.items()}
         self.x = {name: float(one.value) for name, one in in_x.items()}
         self.u = {name: float(one.value) for name, one in in_u.items()}
         self.equal = {name: alike(self.x[name], self.u[name]) for name in self.x}
-        missed = torch.linalg.vector_norm(flow.inverse(x)[0] - u, dim=-1)
-        self.round_trip = float(missed.median())
 
 
 def _cell(text: str) -> str:
