@@ -18,6 +18,7 @@ from flowviz.grid import Grid2D
 from flowviz.panels.kl_comparison import AGREED
 from flowviz.panels.parts import density_following
 from flowviz.panels.parts.following import made
+from flowviz.panels.parts.hand_set_layers import CREASE
 from flowviz.panels.parts.knots import GAP
 from flowviz.panels.parts.line_following import following
 from flowviz.panels.parts.model_on_grid import CELLS
@@ -305,11 +306,13 @@ def test_both_objectives_go_to_another_target(open_page: OpenPage, tmp_path: Pat
 
 
 def test_the_volume_of_a_page_follows_the_cursor(open_page: OpenPage, tmp_path: Path) -> None:
-    panel = panels.make("jacobian_volume", flow="planar", layers=2, trained=0)
+    # Where its Jacobian varies much over the square.
+    steep = {**CREASE, "point": [[0.3, 0.1]], "side": 1.0}
+    panel = panels.make("jacobian_volume", **steep)
     page, _ = opened(open_page, panel.to_html(), tmp_path)
     for kind, index in (("grids", 0), ("shapes", 0), ("shapes", 1)):
         wanted = getattr(panel.stage, kind)[index].states.reshape(-1, 2)
-        near = 1e-4 if (kind, index) != ("shapes", 1) else 2e-2
+        near = 1e-4 if (kind, index) != ("shapes", 1) else 5e-4  # a difference in float32
         assert np.abs(states_of(page, kind, index) - wanted).max() < near, (kind, index)
     words = panel.words().partition(" scales ")[2]
     assert words and words in page.locator(".fv-stage-said").inner_text()

@@ -5,8 +5,8 @@ import { indices } from "../stage/palette.js";
 import { asHeights } from "./target.js";
 
 const LOG_2PI = Math.log(2 * Math.PI);
-/** A tangent is a difference over so much of the way. */
-const NEAR = 1 / 64;
+/** The flow's derivatives at a point are differences over so much, to both sides. */
+const NEAR = 1e-3;
 /** While it is trained a density is drawn so seldom that it takes at most this share of the time. */
 const SHARE = 0.25;
 
@@ -197,23 +197,21 @@ export class Carrier {
     });
   }
 
-  /** What the Jacobians at the handle make of a shape: of a small one it is the same as the flow. */
+  /** What the Jacobians at the handle make of a shape. */
   tangent({ mark, start }) {
     const [x, y] = this.handle;
-    const small = new Float32Array(start.length + 2);
-    for (let i = 0; i < start.length; i += 2) {
-      small[i] = x + NEAR * (start[i] - x);
-      small[i + 1] = y + NEAR * (start[i + 1] - y);
-    }
-    small.set([x, y], start.length);
-    const states = new Float32Array(mark.frames * small.length);
-    this.flow.carry("forward", small, states);
+    const five = Float32Array.of(x, y, x + NEAR, y, x - NEAR, y, x, y + NEAR, x, y - NEAR);
+    const states = new Float32Array(mark.frames * five.length);
+    this.flow.carry("forward", five, states);
+    // Rounded as the engine has them, so that the first state is the shape itself.
+    const [across, up] = [five[2] - five[4], five[7] - five[9]];
     for (let k = 0; k < mark.frames; k++) {
-      const from = k * small.length;
-      const centre = [states[from + start.length], states[from + start.length + 1]];
-      for (let i = 0; i < start.length; i++) {
-        const at = centre[i % 2];
-        mark.states[k * start.length + i] = at + (states[from + i] - at) / NEAR;
+      const at = states.subarray(k * five.length, (k + 1) * five.length);
+      for (let i = 0; i < start.length; i += 2) {
+        const [a, b] = [(start[i] - x) / across, (start[i + 1] - y) / up];
+        const to = k * start.length + i;
+        mark.states[to] = at[0] + a * (at[2] - at[4]) + b * (at[6] - at[8]);
+        mark.states[to + 1] = at[1] + a * (at[3] - at[5]) + b * (at[7] - at[9]);
       }
     }
   }
