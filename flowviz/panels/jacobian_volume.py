@@ -84,7 +84,7 @@ class JacobianVolume(Panel):
         Goal(
             "Find a cell that the flow squeezes to less than a fifth of its area",
             lambda panel: panel.cursor.ways[0] < -math.log(5) and panel.settings.layer == 0,
-            "The deepest purple is where the density ends up highest: drag the cursor there.",
+            "Purple is squeezed, the deeper the more: drag x onto it, the cursor goes to its preimage.",
             "Mass is kept: what is squeezed fivefold is five times as dense.",
             by={"trained": 1200, "point": ((-0.6, 1.9),)},
             in_page=lambda panel: {"total": (None, -math.log(5))},
@@ -100,7 +100,8 @@ class JacobianVolume(Panel):
         Goal(
             "Show a flow that moves points without changing any volume",
             lambda panel: panel.keeps_volume,
-            "NICE only shifts. What does its last layer do, once it is trained?",
+            "NICE only shifts. What does its last layer do, once trained? “Adjust a layer” undoes that; "
+            "look at the numbers of the whole flow.",
             "det J = 1 everywhere does not mean that nothing moves: shears and shifts are free.",
             by={"flow": "nice", "spread": 4.0},
         ),
@@ -109,7 +110,7 @@ class JacobianVolume(Panel):
     def build(self) -> Screen:
         controls = self.controls
         bars = "log|det J| of each layer at the cursor"
-        ends = End("cursor"), at_data("image", lambda: self.model.flow)
+        ends = End("cursor"), at_data("x", lambda: self.model.flow)
         self.show = FlowStage(self, *ends, bars=bars)
         self.stage, self.waterfall = self.show.stage, self.show.bars
         self.model = ForwardFit(

@@ -168,6 +168,22 @@ def font_sizes(page: Any) -> list[float]:
     )
 
 
+def test_what_changes_out_of_sight_is_drawn_when_it_is_seen_again(show: Callable[..., Any]) -> None:
+    """In a tab that is not open a chart has no size; it has the size that it had when it is."""
+    chart = Chart("numbers", height=0)
+    chart.show([{"x": [0, 1], "y": [0, 1], "mode": "text", "text": ["before", "here"]}])
+    page = show((chart, (300, 200)))
+    assert "before" in page.inner_text(".box")
+    page.evaluate("document.querySelector('.box').style.display = 'none'")
+    page.evaluate(
+        """() => window.models[0].set(
+          "traces", [{ x: [0, 1], y: [0, 1], mode: "text", text: ["after", "here"] }])"""
+    )
+    beat(page, 100)
+    page.evaluate("document.querySelector('.box').style.display = ''")
+    page.wait_for_function("document.querySelector('.box').textContent.includes('after')")
+
+
 def losses(height: int = 0) -> LossChart:
     chart = LossChart("Objectives", title="KL in nats", height=height)
     steps = list(range(400))

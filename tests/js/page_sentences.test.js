@@ -20,7 +20,7 @@ test("of a marked point on its way: the layer at hand, the whole flow, and back"
 test("of a grid: kept, scaled alike, or from the least to the most", () => {
   assert.match(overTheGrid(-1e-7, 1e-7), /preserves volume/);
   assert.match(overTheGrid(Math.log(4), Math.log(4)), /every area by 4.00, every density by 0.250/);
-  assert.match(overTheGrid(-Math.log(2), Math.log(5)), /areas by 0.50 to 5.0, and densities there by 2.0 to 0.20/);
+  assert.match(overTheGrid(-Math.log(2), Math.log(5)), /cells' areas by 0.50 to 5.0, densities there by 2.0 to 0.20/);
 });
 
 test("of two models: who is ahead, and what is left out", () => {

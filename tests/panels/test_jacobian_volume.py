@@ -179,7 +179,7 @@ def test_volume_in_words():
     twice = volume_in_words(torch.full((3, 3), float(np.log(2))))
     assert twice == "scales every area by 2.00, every density by 0.500."
     words = volume_in_words(torch.tensor([[float(np.log(0.5))], [float(np.log(3))]]))
-    assert words == "scales areas by 0.50 to 3.0, and densities there by 2.0 to 0.33."
+    assert words == "scales the cells' areas by 0.50 to 3.0, densities there by 2.0 to 0.33."
 
 
 def test_where_area_shrinks_the_density_is_said_to_grow(panel):
@@ -191,7 +191,7 @@ def test_where_area_shrinks_the_density_is_said_to_grow(panel):
     )
     assert least < -0.1 < 0.1 < most
     assert panel.words() == (
-        f"Real NVP scales areas by {areas[0]} to {areas[1]}, and densities there by "
+        f"Real NVP scales the cells' areas by {areas[0]} to {areas[1]}, densities there by "
         f"{densities[0]} to {densities[1]}."
     )
     with torch.no_grad():
@@ -330,11 +330,11 @@ def test_why_the_area_is_another_number_is_said_beside_it(panel):
         analytic, _, area = panel.cursor.ways
         said[side] = panel.cursor.why.text
         assert said[side].startswith(f"Area − formula {format_number(area - analytic, 2)}: ")
-    assert said[1.0].endswith(": J varies over the square.")
-    assert said[0.02].endswith(": J hardly varies over it.")
+    assert said[1.0].endswith(": det J varies over the square.")
+    assert said[0.02].endswith(": det J hardly varies over it.")
     panel.state = dict(panel.presets)["Shear"]
     settle(panel)
-    assert panel.cursor.why.text == "The area agrees: J is one over the whole square."
+    assert panel.cursor.why.text == "The area agrees: det J is the same all over the square."
     assert panel.cursor.why in panel.cursor.widget.children, "beside the three, in no tab"
 
 

@@ -41,7 +41,7 @@ def volume_in_words(logabsdet: Tensor) -> str:
         " to ".join(format_number(math.exp(sign * end), 2) for end in (low, high))
         for sign in (1, -1)
     )
-    return f"scales areas by {areas}, and densities there by {densities}."
+    return f"scales the cells' areas by {areas}, densities there by {densities}."
 
 
 def structure_in_words(mask: Tensor, J: Tensor, *, rank_one: bool) -> str:

@@ -142,7 +142,11 @@ export class ChartView {
       width: Math.floor(this.plot.clientWidth / scale),
       height: Math.floor(this.plot.clientHeight / scale),
     };
-    if (this.removed || !this.Plotly || size.width < 2 || size.height < 2) return;
+    if (this.removed || !this.Plotly) return;
+    if (size.width < 2 || size.height < 2) {
+      this.last = ""; // out of sight: to be drawn when it is seen again, be it of the size it had
+      return;
+    }
     this.last = this.look();
     const token = this.tokens();
     const font = token("--fv-font") || getComputedStyle(this.el).fontFamily;

@@ -66,5 +66,5 @@ export function overTheGrid(low, high) {
   }
   const [areas, densities] = [1, -1].map((sign) =>
     [low, high].map((end) => formatNumber(Math.exp(sign * end), 2)).join(" to "));
-  return `The flow scales areas by ${areas}, and densities there by ${densities}.`;
+  return `The flow scales the cells' areas by ${areas}, densities there by ${densities}.`;
 }
