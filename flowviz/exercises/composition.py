@@ -34,7 +34,7 @@ def total_log_det(submission: object) -> str:
             math.log(13): "T₂ is evaluated at x = T₂(T₁(0)), its own output. It acts on z₁.",
             math.log(16): "log 4 is counted twice: T₁ shifts, and its own log-det is 0.",
         },
-        "the slope of T₁ at 0 and that of T₂ at T₁(0), their logarithms added.",
+        "Wanted are the slope of T₁ at 0 and that of T₂ at T₁(0), their logarithms added.",
     )
     return (
         "log 1 + log 4 = 1.386: T₁ keeps lengths, and T₂ stretches them fourfold at z₁ = 1, where "

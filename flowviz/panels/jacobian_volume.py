@@ -84,7 +84,7 @@ class JacobianVolume(Panel):
         Goal(
             "Find a cell that the flow squeezes to less than a fifth of its area",
             lambda panel: panel.cursor.ways[0] < -math.log(5) and panel.settings.layer == 0,
-            "Purple is squeezed, the deeper the more: drag x onto it, the cursor goes to its preimage.",
+            "Deep purple is squeezed most: drag x onto it, the cursor goes to where it is from.",
             "Mass is kept: what is squeezed fivefold is five times as dense.",
             by={"trained": 1200, "point": ((-0.6, 1.9),)},
             in_page=lambda panel: {"total": (None, -math.log(5))},
@@ -100,8 +100,7 @@ class JacobianVolume(Panel):
         Goal(
             "Show a flow that moves points without changing any volume",
             lambda panel: panel.keeps_volume,
-            "NICE only shifts. What does its last layer do, once trained? “Adjust a layer” undoes that; "
-            "look at the numbers of the whole flow.",
+            "NICE only shifts, save for its last layer once trained. Look at the whole flow.",
             "det J = 1 everywhere does not mean that nothing moves: shears and shifts are free.",
             by={"flow": "nice", "spread": 4.0},
         ),

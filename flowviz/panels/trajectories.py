@@ -92,7 +92,7 @@ class Trajectories(Panel):
         Goal(
             "Find a point around which the flow stretches area more than a hundredfold",
             lambda panel: panel.point.total > math.log(100),
-            "One Gaussian becomes eight modes: drag u to where it has to be pulled apart.",
+            "One Gaussian becomes eight modes, with gaps between them: drag x into a gap.",
             "No continuous map can tear: it can only stretch the gaps until they are almost empty.",
             by={"trained": 1200, "point": ((-0.3, 0.0),)},
             in_page=lambda panel: {"total": (math.log(100), None)},

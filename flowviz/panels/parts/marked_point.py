@@ -15,6 +15,8 @@ from flowviz.widgets.readouts import Readout, format_number
 
 ROUND_TRIPS = 2_000
 """So many particles are carried there and back for the round-trip error."""
+VISIBLE = 1e-3
+"""What is larger is no rounding, and has its digits shown."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class FlowNumbers:
         self.autodiff = float(torch.linalg.slogdet(J.double()).logabsdet)
         self._sum.show(point.total)
         self._autodiff.show(self.autodiff)
-        self._difference.show_text(format_number(point.total - self.autodiff, 1))
+        gap = point.total - self.autodiff
+        self._difference.show_text(format_number(gap, 3 if abs(gap) > VISIBLE else 1))
 
     def show_round_trips(self, flow: Flow, x: Tensor) -> None:
         """Show how far some of ``x [N, 2]`` are from where they come back to."""
