@@ -199,6 +199,27 @@ def dragged(panel, end, place):
     panel.stage.held = None
 
 
+def test_a_drawing_that_ends_late_does_not_take_a_handle_back(panel, monkeypatch):
+    """What the user drags on while a slow kernel draws stays where it is."""
+    shown, places = panel.show.show_point, []
+
+    def late(states, *rest):
+        if not places:  # the first drawing: the user goes on while it is under way
+            places.append(None)
+            dragged(panel, 0, (1.5, 0.25))
+            shown(states, *rest)
+            places.append(panel.stage.handles[0].points[0].tolist())
+        else:
+            shown(states, *rest)
+
+    monkeypatch.setattr(panel.show, "show_point", late)
+    dragged(panel, 0, (0.5, -1.25))
+    settle(panel)
+    assert places[1] == [1.5, 0.25]
+    assert panel.settings.point == ((1.5, 0.25),)
+    np.testing.assert_allclose(panel.stage.handles[1].points, panel.point.states[-1], atol=1e-5)
+
+
 def test_dragging_u_moves_the_point_and_x_and_does_not_echo(panel):
     before = panel.waterfall.label
     dragged(panel, 0, (0.5, -1.25))

@@ -74,9 +74,14 @@ class TiedHandles:
         self._doing.hear(stage, "handles", self._dragged)
 
     def show(self, states: Tensor) -> None:
-        """Put them on the point's way ``[K+1, 1, 2]``."""
+        """Put them on the point's way ``[K+1, 1, 2]``, if that is the point still.
+
+        A drawing that was long under way would else take a handle back that was dragged on since;
+        the next one is due then.
+        """
         self._states = states.cpu().numpy()
-        self._place()
+        if np.allclose(self._panel.settings.point, self._states[0], atol=1e-3):
+            self._place()
 
     def _place(self) -> None:
         """Put them where they belong, unless the user has them there already."""
