@@ -143,7 +143,8 @@ def look_back(page: Page) -> None:
 
 
 def drag(page: Page, selector: str, dx: float, dy: float) -> None:
-    """Drag what is there by so many pixels."""
+    """Drag what is there by so many pixels, from where it is once the page has painted."""
+    beat(page, 0)
     box = page.locator(selector).bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

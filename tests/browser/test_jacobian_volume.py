@@ -54,7 +54,7 @@ def test_a_point_that_is_dragged_past_its_bound_goes_back_and_the_panel_says_why
     picture = page.locator(f"{STAGE} .fv-stage-pixels").bounding_box()
     drag(page, CURSOR, -0.4 * picture["width"], 0)
     message = page.locator(f"{PANEL} .fv-message")
-    expect(message).to_contain_text("point", timeout=PATIENCE)
+    expect(message).to_contain_text("its coordinates go", timeout=PATIENCE)
     expect(message).to_contain_text("10")
     # Back to where it was taken last: at −10 at most, a quarter of the picture from its left.
     page.wait_for_function(
