@@ -249,6 +249,8 @@ class TwoSides:
 
 
 def _cell(text: str) -> str:
+    if text == HEAVY:
+        return f'<div class="fv-pair-words">{HEAVY}</div>'
     value, _, error = text.partition(" ± ")
     small = f'<span class="fv-pair-error">± {escape(error)}</span>' if error else ""
     return f'<div class="fv-pair-value">{escape(value)}{small}</div>'
