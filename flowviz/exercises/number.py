@@ -67,7 +67,8 @@ class NumberPrediction(Prediction, anywidget.AnyWidget):
             return True, f"You predicted it: {exact}.", self._why
         heading = f"You said {self._said(number)}; it is {exact}."
         slip = min(self._slips, key=lambda wrong: abs(number - wrong), default=math.inf)
-        if abs(number - slip) > self._tolerance:
+        # What is right may be a wide range; a mistake is known by its own number.
+        if abs(number - slip) > min(self._tolerance, abs(slip) / 4 or math.inf):
             return False, heading, self._why
         return False, heading, f"{self._slips[slip]}\n{self._why}"
 

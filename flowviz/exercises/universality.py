@@ -51,7 +51,7 @@ def log_slope(submission: object) -> str:
         "log slope",
         LOG_SLOPE,
         _SLOPES,
-        "that is not it. T′(u) = φ(u)/q(T(u)), and by symmetry T(0) = 0: compute φ(0) and q(0).",
+        "That is not it: T′(u) = φ(u)/q(T(u)), and by symmetry T(0) = 0: compute φ(0) and q(0).",
         decimals=1,
     )
     return (

@@ -14,7 +14,7 @@ test("of a marked point on its way: the layer at hand, the whole flow, and back"
   assert.match(onTheWay([0.001, 1], 1, false), /layer 1 keeps the area/);
   assert.match(onTheWay(changes, 0, true), /the more Gaussian the data at layer 0/);
   assert.match(onTheWay(changes, 3, true), /still data/);
-  assert.match(onTheWay(changes, 1, false, 0.023), /×2.00. 2.3 % of the samples are out of sight.$/);
+  assert.match(onTheWay(changes, 1, false, 0.023), /×2.00. On the way up to 2.3 % of the samples leave the picture.$/);
 });
 
 test("of a grid: kept, scaled alike, or from the least to the most", () => {

@@ -224,6 +224,10 @@ def test_goals_are_not_reached_at_the_start_and_can_be(name):
         settle(panel)
         assert index in panel.goal_list.reached, goal.sentence
         panel.close()
+    panel = panels.make(name, compact=True, **cls.goals[0].by)
+    settle(panel)
+    assert panel.goal_list.reached == [], "as a lesson opens it"
+    panel.close()
 
 
 @pytest.mark.parametrize("name", ["change_of_variables", "divergences", "limits"])

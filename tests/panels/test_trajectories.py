@@ -426,7 +426,7 @@ def test_axes_do_not_move_while_it_trains_and_what_is_outside_is_said(panel):
     settle(panel)
     assert panel.stage.window == before
     share = outside(torch.as_tensor(panel.stage.particles[0].states), before)
-    assert ("out of sight" in panel.words()) == (share > 0.02)
+    assert ("leave the picture" in panel.words()) == (share > 0.02)
     panel.settings.layers = 2
     settle(panel)
     assert panel.stage.window == window_on(

@@ -29,10 +29,14 @@ def carried_in_words(
         changes: log|det J| of each layer at the marked point.
         total: their sum.
         back: data is carried to the base.
-        outside: the share of the particles that is out of sight.
+        outside: the largest share of the particles that is out of sight in a state.
         made: the flow is trained, or set by hand.
     """
-    away = f" {100 * outside:.2g} % of the samples are out of sight." if outside > MUCH else ""
+    away = (
+        f" On the way up to {100 * outside:.2g} % of the samples leave the picture."
+        if outside > MUCH
+        else ""
+    )
     last = layer == len(changes)
     if back and last:
         return f"Here they are still data: Play carries them back, the way of log p(x).{away}"

@@ -41,7 +41,7 @@ export function factor(change) {
  * for none, whether they go back to the base, and the share that is out of sight; as `words` of
  * trajectories.py. */
 export function onTheWay(changes, layer, back, outside = 0) {
-  const away = outside > AWAY ? ` ${formatNumber(100 * outside, 2)} % of the samples are out of sight.` : "";
+  const away = outside > AWAY ? ` On the way up to ${formatNumber(100 * outside, 2)} % of the samples leave the picture.` : "";
   return atLayer(changes, layer, back) + away;
 }
 

@@ -89,8 +89,8 @@ class GoalList(anywidget.AnyWidget):
         """Tick what is reached now; what was reached once stays so.
 
         Args:
-            given: the state is a preset's. What is true in it nobody has reached, nor is it
-                reached later until it has been false.
+            given: the state is a preset's, or a lesson's. What is true in it nobody has reached,
+                nor is it reached later until it has been false.
         """
         self._now = now = {i for i, goal in enumerate(self._goals) if goal.reached(panel)}
         self._given = self._given | now if given else self._given & now

@@ -377,7 +377,8 @@ class Panel:
         self._failure = ""
         self._at_work = False
         self._describe(drawn=True)
-        self.goal_list.check(self, given=self.header.preset >= 0)
+        given = self.header.preset >= 0 or self.state == self._lessons
+        self.goal_list.check(self, given=given)
 
     def _opened(self, drawings: Iterable[Drawing]) -> set[Drawing]:
         """Those of them that draw what is in sight, or in a tab that was opened."""
@@ -487,6 +488,8 @@ class Panel:
     def _lay_out(self) -> widgets.VBox:
         self.code_view = CodeView(self.code)
         self.goal_list = GoalList(self.name, self.goals)
+        # As a lesson opens it nobody has reached anything, either.
+        self._lessons = self.state if self.settings.compact else None
         contents = {**self.screen.tabs, "Code": self.code_view}
         if self.goals and "goals" not in self.settings.hide:
             contents = {"Goals": self.goal_list, **contents}
