@@ -275,7 +275,7 @@ def best_gaussian(submission: object) -> str:
         raise Wrong("close, and the way is right: give three decimals of both.")
     return (
         "mean −1 and standard deviation √3.25 ≈ 1.803. The nearest Gaussian has the moments of p*, "
-        "and its own mode lies where p* has almost no mass."
+        "and its own mode lies where p* has little mass."
     )
 
 

@@ -4,10 +4,11 @@ import { ask, element, takeUp } from "./prediction.js";
 
 let made = 0;
 
-/** The number that is written, with a point or a comma; NaN for none. */
+/** The number that is written, with a point or a comma or as a fraction; NaN for none. */
 function numberOf(text) {
-  const written = text.trim().replace("−", "-").replace(",", ".");
-  return written === "" ? NaN : Number(written);
+  const parts = text.trim().replace("−", "-").replaceAll(",", ".").split("/");
+  const [above, below = 1] = parts.map((part) => (part.trim() === "" ? NaN : Number(part)));
+  return parts.length > 2 ? NaN : above / below;
 }
 
 function isNumber(text) {

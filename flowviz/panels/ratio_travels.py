@@ -82,7 +82,7 @@ class RatioTravels(Panel):
     presets: ClassVar[Sequence[tuple[str, Mapping[str, Any]]]] = (
         ("Trained a little", EARLY),
         ("Exact by hand", GAUSSIAN),
-        ("A loose inverse", {**LOOSE, "passes": 2, "point": ((-1.0, 1.0),)}),
+        ("A loose inverse", {**LOOSE, "passes": 4, "point": ((-1.0, 1.0),)}),
     )
     goals: ClassVar[Sequence[Goal]] = (
         Goal(

@@ -89,7 +89,9 @@ export function render({ model, el }) {
       make("span", {}, ` of ${grouped(Math.max(steps, at))}`));
     past.say(progress.textContent);
     status.textContent = moment >= 0 ? "looking back" : model.get("status");
-    status.title = status.textContent;
+    status.title = moment >= 0 ? "The pictures are of that step, the numbers of the last" : status.textContent;
+    // What is not played by this clock is of another moment than the pictures.
+    el.closest(".fv-panel")?.classList.toggle("fv-looking-back", moment >= 0);
     const starts = moment >= 0 ? `Train: ${goingOn()} (T)` : "Train (T)";
     dress(train, running ? "Stop; Train goes on from there (T)" : starts,
       running ? { path: STOP, words: "Stop" } : { path: TRAIN, words: "Train" });

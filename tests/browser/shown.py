@@ -134,10 +134,17 @@ def look_back(page: Page) -> None:
     assert "going on from step" in page.locator(f"{TRAINING} .fv-run-train").get_attribute("title")
     track.press("Home")
     beat(page, 200)
-    assert page.locator(f"{TRAINING} .fv-run-words").inner_text().startswith("step 0 of")
+    words = page.locator(f"{TRAINING} .fv-run-words")
+    assert words.inner_text().startswith("step 0 of")
+    told = page.locator(f"{PANEL} .fv-told").first
+    assert told.evaluate("(one) => getComputedStyle(one).opacity") == "0.3", "it is of the end"
+    track.press("ArrowRight")
+    beat(page, 100)
+    assert not words.inner_text().startswith("step 0 of"), "a key goes on by a moment"
     track.press("End")
     beat(page, 400)
     assert pictures(page) == live, "the live end is the present again"
+    assert told.evaluate("(one) => getComputedStyle(one).opacity") == "1"
     assert page.locator(f"{TRAINING} .fv-run-words").inner_text() == last
     assert len(page.sent) == sent, "all of it on the page alone"  # type: ignore[attr-defined]
 

@@ -133,6 +133,7 @@ def ask_number(**options):
     "said, verdict, heading, why",
     [
         ("1,39", "right", "You predicted it: 1.39 nats.", "because"),
+        ("4,17/3", "right", "You predicted it: 1.39 nats.", "because"),
         (1.4, "right", "You predicted it: 1.39 nats.", "because"),
         ("0", "wrong", "You said 0 nats; it is 1.39 nats.", "That is at u.\nbecause"),
         ("−1.386", "wrong", "You said −1.39 nats; it is 1.39 nats.", "The sign.\nbecause"),
@@ -145,7 +146,7 @@ def test_a_number_is_compared_and_its_mistake_named(said, verdict, heading, why)
     assert (asked.verdict, asked.heading, asked.why) == (verdict, heading, why)
 
 
-@pytest.mark.parametrize("said", ["", "much", "inf", "nan", "1 2"])
+@pytest.mark.parametrize("said", ["", "much", "inf", "nan", "1 2", "1/0", "1/2/3", "/2"])
 def test_what_is_no_number_is_not_committed(said):
     asked = ask_number()
     asked.set_state({"text": said, "committed": True})

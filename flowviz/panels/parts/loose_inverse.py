@@ -36,7 +36,8 @@ def loosening(flow: Flow, passes: int) -> str:
         if all(layer.exact_inverse for layer in flow.transform):
             return "There is no iteration to stop in this flow"
         return "This flow goes back by another iteration, which is not stopped"
-    return f"The inverse stops after {passes} pass{'es' if passes > 1 else ''}"
+    turned = any(isinstance(layer, Inverse) for layer in flow.transform)
+    return f"{'T' if turned else 'T⁻¹'} stops after {passes} pass{'es' if passes > 1 else ''}"
 
 
 def loose_code(passes: int) -> list[str]:

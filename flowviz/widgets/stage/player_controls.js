@@ -143,12 +143,23 @@ export class LayerScrubber extends Scrubber {
   }
 }
 
+/** So many moments a key goes on: of steps there are too many. */
+const ON_BY = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
+
 /** Goes back through the steps of a training run, as far as there is a film, and on to its end. */
 export class TrainingScrubber extends Scrubber {
   /** seek(moment, settled): go there in the film, −1 for what is live. */
   constructor(seek) {
     const go = (settled) => seek(this.value >= this.live ? -1 : momentAt(this.moments, this.value), settled);
-    super("Training step", { input: () => go(false), change: () => go(true) });
+    const keydown = (event) => {
+      const by = ON_BY[event.key];
+      if (!by || !this.moments?.length) return;
+      event.preventDefault();
+      const next = momentAt(this.moments, this.value) + by;
+      this.input.value = this.moments[Math.min(Math.max(next, 0), this.moments.length - 1)];
+      go(true);
+    };
+    super("Training step", { input: () => go(false), change: () => go(true), keydown });
   }
 
   /**
