@@ -65,7 +65,7 @@ def measured(there: float, here: float, left_out: float = 0.0) -> model_on_grid.
         ((0.1, 0.2), (0.2, 0.1), "Each run is ahead"),
         ((0.523, 0.9), (0.525, 0.8), "By KL(p*‖p) the runs are level, by the other reverse is"),
         ((17.8, 0.9), (17.9, 0.91), "The runs are level by both measures."),
-        ((0.1, 0.2), (5.0, 0.4, 0.1), "covers p* (KL(p*‖p) 0.10), reverse a part (5.0)"),
+        ((0.1, 0.2), (5.0, 0.4, 0.1), "covers p* (KL(p*‖p) 0.10), reverse less of it (5.0)"),
         (
             (0.1, 0.2),
             (5.0, 0.693, 0.5),

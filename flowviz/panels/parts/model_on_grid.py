@@ -193,7 +193,7 @@ def compared(models: Sequence[Measured], done: int, linear: bool) -> str:
                 f"{format_number(here[1])} ≈ −log(1 − {format_number(missed, 2)})."
             )
         pair = [format_number(kl, 2) for kl in (there[0], here[0])]
-        return f"Forward covers p* (KL(p*‖p) {pair[0]}), reverse a part ({pair[1]})."
+        return f"Forward covers p* (KL(p*‖p) {pair[0]}), reverse less of it ({pair[1]})."
     leads = [_lead(*pair) for pair in zip(there, here, strict=True)]
     if leads == [1, -1]:
         return "Each run is ahead in the divergence that it descends."

@@ -16,7 +16,7 @@ export function compared(forward, reverse, done, linear) {
   if (linear) return "Forward KL ends at the target's mean and covariance; reverse KL need not.";
   if (reverse.there > 4 * forward.there && reverse.there > 0.5) {
     const [covers, misses] = [forward.there, reverse.there].map((value) => formatNumber(value, 2));
-    return `Forward covers p* (KL(p*‖p) ${covers}), reverse a part (${misses}).`;
+    return `Forward covers p* (KL(p*‖p) ${covers}), reverse less of it (${misses}).`;
   }
   const lead = (a, b) => (Math.abs(a - b) <= LEVEL * Math.max(a, b) ? 0 : Math.sign(b - a));
   const leads = [lead(forward.there, reverse.there), lead(forward.here, reverse.here)];
