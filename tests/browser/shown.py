@@ -136,7 +136,7 @@ def look_back(page: Page) -> None:
     beat(page, 200)
     words = page.locator(f"{TRAINING} .fv-run-words")
     assert words.inner_text().startswith("step 0 of")
-    told = page.locator(f"{PANEL} .fv-told").first
+    told = page.locator(f"{PANEL} .fv-now").first
     assert told.evaluate("(one) => getComputedStyle(one).opacity") == "0.3", "it is of the end"
     track.press("ArrowRight")
     beat(page, 100)
