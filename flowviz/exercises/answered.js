@@ -18,17 +18,17 @@ export default {
       for (const key of model.get("forgotten")) all.delete(key);
       const total = model.get("total");
       write(place, { answered: [...all], total });
-      bar.max = total;
-      bar.value = Math.min(all.size, total);
-      words.textContent = `${bar.value} of ${total} answered`;
+      const elsewhere = model.get("elsewhere").filter((key) => !all.has(key)).length;
+      const done = Math.min(all.size, total);
+      bar.max = total - elsewhere;
+      bar.value = done;
+      const more = elsewhere === 1 ? "1 is a programme" : `${elsewhere} are programmes`;
+      words.textContent = `${done} of ${total} answered${elsewhere ? `; ${more}, for JupyterLab` : ""}`;
     }
 
-    model.on("change:answered", draw);
-    model.on("change:forgotten", draw);
+    const changes = "change:answered change:forgotten change:elsewhere";
+    model.on(changes, draw);
     draw();
-    return () => {
-      model.off("change:answered", draw);
-      model.off("change:forgotten", draw);
-    };
+    return () => model.off(changes, draw);
   },
 };

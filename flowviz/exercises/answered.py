@@ -24,6 +24,7 @@ class Progress(anywidget.AnyWidget):
         total: predictions and tasks of the lesson.
         answered: the predictions committed to and the tasks done in this kernel.
         forgotten: the predictions that are asked again.
+        elsewhere: the tasks that cannot be done where the lesson is shown.
     """
 
     _esm = esm.widget(Path(__file__).with_name("answered.js"))
@@ -33,6 +34,7 @@ class Progress(anywidget.AnyWidget):
     total = t.Int().tag(sync=True)
     answered: Any = t.List(t.Unicode()).tag(sync=True)
     forgotten: Any = t.List(t.Unicode()).tag(sync=True)
+    elsewhere: Any = t.List(t.Unicode()).tag(sync=True)
 
     def __init__(self, lesson: str, total: int, answered: list[str]) -> None:
         without_comms()
@@ -76,6 +78,12 @@ def add(key: str) -> None:
     if _line is not None:
         _line.forgotten = [other for other in _line.forgotten if other != key]
         _line.answered = list(_answered)
+
+
+def needs_a_cell(key: str) -> None:
+    """A task is a programme, and the lesson is shown as a page, without a cell to write it in."""
+    if _line is not None and key not in _line.elsewhere:
+        _line.elsewhere = [*_line.elsewhere, key]
 
 
 def remove(key: str) -> None:

@@ -169,6 +169,7 @@ def check(name: str, submission: object) -> Result:
     if result.verdict != "open" or not on_a_page():
         return result
     if not entry.numbers and not entry.options:
+        answered.needs_a_cell(f"check {entry.name}")
         return Result(entry.title, "open", _NO_CELL)
     from flowviz.exercises.fields import Fields
 

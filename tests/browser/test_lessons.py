@@ -153,6 +153,7 @@ def test_a_lesson_in_voila(voila_server, open_page, screenshots):
     assert page.title() == "Forward and reverse KL · flowviz"
     assert page.get_by_text("Not answered yet").count() == 3
     assert page.get_by_text("this page has no cell to write it in").count() == 2
+    page.locator(".fv-answered", has_text="2 are programmes, for JupyterLab").wait_for()
     answers_in_fields(page)
     assert "error when executing" not in page.evaluate("document.body.innerText")
 

@@ -84,6 +84,18 @@ def nothing_answered(monkeypatch):
 
 
 @pytest.mark.usefixtures("nothing_answered")
+def test_the_line_knows_what_a_page_has_no_cell_for(monkeypatch):
+    line = progress("One lesson", 7)
+    check("forward_kl", None)
+    assert line.elsewhere == [], "here is a cell"
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5")
+    for _ in range(2):
+        check("forward_kl", None)
+    check("best_gaussian", None)
+    assert line.elsewhere == ["check forward_kl"]
+
+
+@pytest.mark.usefixtures("nothing_answered")
 def test_the_line_counts_predictions_and_tasks_and_forgets_what_is_asked_again():
     line = progress("One lesson", 7)
     assert line.answered == [] and "0 of 7 answered" in line._repr_mimebundle_()[0]["text/plain"]
