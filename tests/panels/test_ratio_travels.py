@@ -121,8 +121,9 @@ def test_divergences_are_those_of_known_ratios():
         one = found[name]
         assert abs(float(one.value) - value) < 4 * float(one.standard_error), name
         assert float(one.standard_error) < 0.1 * value
-    far = torch.full((10,), 80.0)
-    apart = Side(p[:10], q[:10], far, -far).divergences(0, agree=True)
+    far = torch.full((30,), 80.0)
+    assert Side(p[:30], q[:30], far.where(far < 0, math.inf), -far).tail == math.inf
+    apart = Side(p[:30], q[:30], far, -far).divergences(0, agree=True)
     assert float(apart["TV"].value) == pytest.approx(1)
     assert float(apart["JS"].value) == pytest.approx(math.log(2))
 
@@ -226,6 +227,8 @@ def test_numbers_are_written_with_the_digits_in_which_they_differ():
     pair = Pair(KL)
     pair.show_pair(*(Estimate(torch.tensor(v), torch.tensor(0.02)) for v in (1.6612, 1.6649)))
     assert pair.text == "1.661 ± 0.02 in x ≠ 1.665 ± 0.02 in u"
+    pair.show_pair(*(Estimate(torch.tensor(v), torch.tensor(1e8)) for v in (3.1e9, 5.2e9)))
+    assert pair.said == ("3.10·10⁹", "5.20·10⁹")
     pair.show_pair(*(Estimate(torch.tensor(v), torch.tensor(2e-16)) for v in (5e-15, 4e-15)))
     assert pair.text == "0 in x = 0 in u", "rounding"
 

@@ -12,8 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from flowviz.flows import Flow
-from flowviz.objectives import Estimate, divergence, mmd, sliced_wasserstein
-from flowviz.objectives.pareto import lack_variance, pareto_k
+from flowviz.objectives import Estimate, divergence, mmd, pareto, sliced_wasserstein
 from flowviz.targets import Target
 from flowviz.widgets.layout import classed
 from flowviz.widgets.readouts import Readout, format_estimate, format_number
@@ -43,7 +42,7 @@ CLOSED = 1e-3
 ROUNDING = 1e-7
 """A divergence below that is 0."""
 TRUSTED = 0.7
-"""Up to this k̂ of its weights a mean is told by samples (see :func:`pareto_k`)."""
+"""Up to this k̂ of its weights a mean is told by samples (see :func:`~pareto.pareto_k`)."""
 HEAVY = "heavy tail"
 
 _HELP = {
@@ -102,7 +101,7 @@ class Side:
         found = {name: self._divergence(kind) for name, kind in RATIOS.items()}
         if not agree:
             found[KL] = Estimate.of(self.at_target)
-        if lack_variance(self.at_target):
+        if self.tail > pareto.HEAVY:
             value = found["χ²"].value
             found["χ²"] = Estimate(value, torch.full_like(value, math.inf))
         directions = Generator(device=self.model.device).manual_seed(seed)
@@ -114,9 +113,10 @@ class Side:
         return found
 
     @property
-    def heavy(self) -> bool:
-        """Whether samples do not tell the mean of p*/p over p*, and so χ²."""
-        return pareto_k(self.at_target) > TRUSTED
+    def tail(self) -> float:
+        """k̂ of p*/p over p*, whose mean is χ² + 1; ∞ where p is 0 at a sample."""
+        usable = bool((self.at_target < math.inf).all())  # false for NaN too
+        return pareto.pareto_k(self.at_target) if usable else math.inf
 
     def _divergence(self, name: str) -> Estimate:
         """∫ p f(p*/p), over the even mixture m of p* and p, where p/m and p*/m are at most 2."""
@@ -195,7 +195,8 @@ def _in_words(pair: Sequence[tuple[float, float]], equal: bool) -> tuple[str, st
 
 def _value(text: str) -> str:
     """An estimate as it is written, without its standard error."""
-    return text.partition(" ± ")[0].lstrip("(")
+    value, _, error = text.partition(" ± ")
+    return value.lstrip("(") + error.partition(")")[2]
 
 
 def _estimate(value: float, error: float) -> str:
@@ -239,7 +240,7 @@ class TwoSides:
         self.round_trip = float(missed.median())
         agree = self.round_trip < CLOSED
         in_x, in_u = (side.divergences(seed, agree=agree) for side in sides)
-        heavy = any(side.heavy for side in sides)
+        heavy = any(side.tail > TRUSTED for side in sides)
         for name, pair in self._pairs.items():
             pair.show_pair(in_x[name], in_u[name], heavy=heavy and name == "χ²")
         self.said = {name: pair.said for name, pair in self._pairs.items()}
