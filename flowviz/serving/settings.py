@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowviz.serving import bundle, exporter
+from flowviz.serving import bundle, exporter, paths
 
 
 def pages(c: Any, template: str, home: str, theme: str = "auto") -> None:
@@ -22,7 +22,9 @@ def pages(c: Any, template: str, home: str, theme: str = "auto") -> None:
     # Voila writes ?theme= and ?template= into the page as they come.
     c.VoilaConfiguration.allow_theme_override = "NO"
     c.VoilaConfiguration.allow_template_override = "NO"
-    c.VoilaConfiguration.resources = {"flowviz": {"theme": theme, "home": home}}
+    lessons = [(lesson.name, paths.about(lesson).title) for lesson in paths.lessons()]
+    ours = {"theme": theme, "home": home, "lessons": lessons}
+    c.VoilaConfiguration.resources = {"flowviz": ours}
     c.VoilaConfiguration.strip_sources = True
     c.VoilaConfiguration.show_tracebacks = False
     c.VoilaConfiguration.page_config_hook = bundle.announce

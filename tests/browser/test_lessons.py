@@ -151,6 +151,8 @@ def test_a_lesson_in_voila(voila_server, open_page, screenshots):
     is_answered_so_far(page, "3 of 7")
     solutions_unfold(page)
     assert page.title() == "Forward and reverse KL · flowviz"
+    onward = page.get_by_role("link", name="Next: The ratio travels")
+    assert onward.get_attribute("href") == "05_the_ratio_travels.ipynb"
     assert page.get_by_text("Not answered yet").count() == 3
     assert page.get_by_text("this page has no cell to write it in").count() == 2
     page.locator(".fv-answered", has_text="2 are programmes, for JupyterLab").wait_for()
