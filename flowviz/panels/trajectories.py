@@ -170,11 +170,11 @@ class Trajectories(Panel):
 
     @draws(*MODEL_SETTINGS, "direction", "color", "particles", "contours", "density")
     def _draw_particles(self) -> None:
-        """The particles and what lies behind them; the round trips."""
+        """The particles and what lies behind them."""
         target, settings = self.model.target, self.settings
         flow = self.model.flow.unrolled(STRETCHES)
         trace = self._carry(flow, settings.particles)
-        self._base = trace.states[0]
+        self._base, self._ends = trace.states[0], trace.states[-1]
         why = [getattr(settings, name) for name in (*FLOW_SETTINGS, "direction")]
         window = self.show.window(trace.states, target, why)
         self._outside = outside(trace.states, window)
@@ -192,9 +192,13 @@ class Trajectories(Panel):
             self.stage.carried = {"particles": [settings.direction], "contours": outlined, **ends}
             moving = settings.color in ("layer", "density")
             self.stage.coloured = {"particles": settings.color} if moving else {}
-        self.flow_numbers.show_round_trips(flow, trace.states[-1])
         self.show.seek()
         self.model.show()
+
+    @draws(*MODEL_SETTINGS, "direction", "particles", tab="Numbers")
+    def _draw_round_trips(self) -> None:
+        """How far the particles are from where they come back to."""
+        self.flow_numbers.show_round_trips(self.model.flow, self._ends)
 
     @draws(*MODEL_SETTINGS, "point", "misplaced")
     def _draw_point(self) -> None:

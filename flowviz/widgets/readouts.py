@@ -155,6 +155,10 @@ def _not_finite(value: float) -> str:
     return "∞" if value > 0 else "−∞"
 
 
+UNMEASURED = "–"
+"""In the place of a number that is not measured yet."""
+
+
 class Readout(widgets.HTML):
     """Name, and value ± standard error.
 
@@ -192,7 +196,7 @@ class Readout(widgets.HTML):
         Raises:
             ValueError: a negative error.
         """
-        text = "–" if value is None else format_estimate(value, error)
+        text = UNMEASURED if value is None else format_estimate(value, error)
         self.show_text(text, detail=detail)
 
     def show_bound(self, value: float, share_outside: float, *, detail: str = "") -> None:

@@ -25,7 +25,7 @@ from flowviz.widgets.page import BesideKernel, Carried, page
 from flowviz.widgets.panel import cells, drawing, twin
 from flowviz.widgets.panel.goals import Goal, GoalList
 from flowviz.widgets.panel.screen import Screen, body
-from flowviz.widgets.readouts import Kind, Message, Readout
+from flowviz.widgets.readouts import UNMEASURED, Kind, Message, Readout
 from flowviz.widgets.stage import export as film
 from flowviz.widgets.state import PanelState
 from flowviz.widgets.tabs import Tabs
@@ -273,10 +273,11 @@ class Panel:
         self.message(str(error) if type(error) is ValueError else in_words(error), "error")
 
     def numbers(self) -> dict[str, str]:
-        """The read-outs as they are written: their names and texts."""
+        """The read-outs that are measured, as they are written: their names and texts."""
         return {
             f"{one.name} ({where})" if where else one.name: f"{one.text} {one.unit}".strip()
             for where, one in _readouts(self.widget)
+            if one.text != UNMEASURED
         }
 
     def data(self) -> str:
