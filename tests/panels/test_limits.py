@@ -56,11 +56,11 @@ def test_it_opens_with_a_bridge_that_the_target_has_not(panel):
     assert shown["Bridge"] > 100 * shown["of p*"]
     assert shown["log T′"] == pytest.approx(math.log(8), abs=0.01)
     assert abs(shown["in samples"] - shown["Bridge"]) < 2
-    assert shown["by samples"] == pytest.approx(shown["KL(p*‖p)"], abs=0.02)
+    assert shown["samples"] == pytest.approx(shown["KL(p*‖p)"], abs=0.02)
     said = panel.bridge.widgets[-1].text
     apart = f"{shown['in samples'] - shown['Bridge']:.1f}".replace("-", "−")
     assert f"bridge {apart} percentage points, KL" in said and said.endswith("nats")
-    assert "±" in panel.numbers()["in samples"] and "±" in panel.numbers()["by samples"]
+    assert "±" in panel.numbers()["in samples"] and "±" in panel.numbers()["samples"]
     assert panel.words().startswith("Slope ≤ 8 leaves 14.9 % in the bridge")
     assert panel.words() in panel.stage.description
 
@@ -190,8 +190,8 @@ def test_the_cap_is_a_control_of_the_capped_map_alone(panel):
 
 
 def test_an_estimate_that_no_sample_tells_of_is_no_number(panel):
-    assert "±" in put(panel, cap=1e4).numbers()["by samples"]
-    assert put(panel, cap=5e4).numbers()["by samples"] == "no sample tells"
+    assert "±" in put(panel, cap=1e4).numbers()["samples"]
+    assert put(panel, cap=5e4).numbers()["samples"] == "no sample tells"
     assert panel.bridge.kl > 1e-6
 
 
@@ -253,7 +253,7 @@ def test_its_code_prints_the_numbers_shown(panel, map_):
     assert slope == pytest.approx(panel.map.largest_log_slope)
     assert value == pytest.approx(panel.bridge.kl)
     first = re.search(r"tensor\(([\d.]+)", sampled)[1]
-    assert float(first) == pytest.approx(numbers(panel)["by samples"], abs=0.002)
+    assert float(first) == pytest.approx(numbers(panel)["samples"], abs=0.002)
     assert 100 * float(re.search(r"tensor\(([\d.]+)", counted)[1]) == pytest.approx(
         numbers(panel)["in samples"], abs=0.06
     )

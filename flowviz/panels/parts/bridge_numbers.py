@@ -36,7 +36,7 @@ class BridgeNumbers:
             help=f"{BRIDGE}, of p*: one number for all Gaussians that are 6 s apart or more",
         )
         self._kl = Readout("KL(p*‖p)", help="In nats, by quadrature")
-        self._sampled = Readout("by samples", help=f"KL(p*‖p) from {SAMPLES:,} samples")
+        self._sampled = Readout("samples", help=f"KL(p*‖p) from {SAMPLES:,} samples")
         self._slope = Readout("log T′", help="The largest of the map along the axis, in nats")
         self._difference = Note()
         self.widgets = [
