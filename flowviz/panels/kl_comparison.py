@@ -41,7 +41,7 @@ SHOWN = {"density": "The model's density", "integrand": "Where the KL comes from
 MODELS = {"forward": "Forward model", "reverse": "Reverse model"}
 
 PARTICLES = 800
-PICKING: dict[str, Any] = {"picking": True, "picked_name": "one u, both flows"}
+PICKING: dict[str, Any] = {"picking": True, "picked_name": "same u"}
 LINEAR_FLOW = {"flow": "plu", "layers": 1, "learning_rate": 0.03, "steps": 600}
 FAR_MODES = {
     "target": "formula",
