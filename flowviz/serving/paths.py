@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from flowviz import atomic
@@ -45,6 +46,14 @@ def dashboard() -> Path:
 def lessons() -> list[Path]:
     """The lesson notebooks, in the course's order."""
     return sorted(notebooks().glob("[0-9][0-9]_*.ipynb"))
+
+
+def lesson_after(name: str) -> tuple[str, str] | None:
+    """The file and the title of the lesson after one, whose file is called ``name`` + ".ipynb"."""
+    for before, lesson in pairwise(lessons()):
+        if before.stem == name:
+            return lesson.name, title(lesson)
+    return None
 
 
 def pages() -> list[Path]:

@@ -22,8 +22,8 @@ def pages(c: Any, template: str, home: str, theme: str = "auto") -> None:
     # Voila writes ?theme= and ?template= into the page as they come.
     c.VoilaConfiguration.allow_theme_override = "NO"
     c.VoilaConfiguration.allow_template_override = "NO"
-    lessons = [(lesson.name, paths.about(lesson).title) for lesson in paths.lessons()]
-    ours = {"theme": theme, "home": home, "lessons": lessons}
+    # The next lesson is asked for by a page: to read them all would take a second of the start.
+    ours = {"theme": theme, "home": home, "lesson_after": paths.lesson_after}
     c.VoilaConfiguration.resources = {"flowviz": ours}
     c.VoilaConfiguration.strip_sources = True
     c.VoilaConfiguration.show_tracebacks = False

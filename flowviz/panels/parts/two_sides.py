@@ -210,7 +210,6 @@ class TwoSides:
         widget: a :class:`Pair` for each of RATIOS and DISTANCES.
         x, u: the numbers on either side, by name.
         equal: whether the two are one, but for rounding, by name.
-        said: both as they are written, by name.
         round_trip: the median of ‖T⁻¹(T(u)) − u‖ over the base.
     """
 
@@ -222,8 +221,12 @@ class TwoSides:
         self.x: dict[str, float] = {}
         self.u: dict[str, float] = {}
         self.equal: dict[str, bool] = {}
-        self.said: dict[str, tuple[str, str]] = {}
         self.round_trip = math.nan
+
+    @property
+    def said(self) -> dict[str, tuple[str, str]]:
+        """Both as they are written, by name."""
+        return {name: pair.said for name, pair in self._pairs.items()}
 
     @torch.no_grad()
     def measure(self, flow: Flow, target: Target, seed: int) -> None:
@@ -243,7 +246,6 @@ class TwoSides:
         heavy = any(side.tail > TRUSTED for side in sides)
         for name, pair in self._pairs.items():
             pair.show_pair(in_x[name], in_u[name], heavy=heavy and name == "χ²")
-        self.said = {name: pair.said for name, pair in self._pairs.items()}
         self.x = {name: float(one.value) for name, one in in_x.items()}
         self.u = {name: float(one.value) for name, one in in_u.items()}
         self.equal = {name: alike(self.x[name], self.u[name]) for name in self.x}
