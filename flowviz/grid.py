@@ -146,7 +146,8 @@ class Grid2D:
         if (mass := float(rim.sum())) > 0:
             typical = float((rim * self._rim(ratio).abs()).sum()) / mass
             error += max(0.0, 1.0 - self._sum(p).value) * typical
-        return Integral(value, error)
+        # No divergence is negative; what the grid's own error makes so is told from 0 by nothing.
+        return Integral(0.0 if -error <= value < 0 else value, error)
 
     def _sum(self, values: Tensor) -> Integral:
         square = values.reshape(self.resolution, self.resolution)

@@ -86,7 +86,7 @@ class JacobianVolume(Panel):
             lambda panel: panel.cursor.ways[0] < -math.log(5) and panel.settings.layer == 0,
             "Deep purple is squeezed most: drag x onto it, the cursor goes to where it is from.",
             "Mass is kept: what is squeezed fivefold is five times as dense.",
-            by={"trained": 1200, "point": ((-0.6, 1.9),)},
+            by={"trained": 1200, "point": ((1.4, -1.8),)},
             in_page=lambda panel: {"total": (None, -math.log(5))},
         ),
         Goal(

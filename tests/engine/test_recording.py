@@ -482,6 +482,9 @@ CONSTANT = torch.tensor([2.0, -3.0])
         lambda z: (lambda a: torch.lerp(a, CONSTANT, a))(z.sigmoid()),
         lambda z: (z.double() * 0.1).float() + 0.1,
         lambda z: z.t().t() + z.exp().t().t().neg(),
+        lambda z: z * torch.linspace(1, 2, 2).exp(),
+        lambda z: torch.zeros_like(z).add_(z.exp()) + torch.zeros_like(z),
+        lambda z: (lambda a: (a[:, 0].copy_(z[:, 1]), a)[1])(torch.zeros(len(z), 2)) + z,
     ],
 )
 def test_memory_is_used_again_only_by_what_nobody_needs(way: Callable[[Tensor], Tensor]) -> None:
@@ -500,6 +503,13 @@ def test_memory_is_used_again_only_by_what_nobody_needs(way: Callable[[Tensor], 
                     played = [flow.log_prob(points)[None] for points in (x, 2 * x)]
         assert torch.equal(torch.cat(played), torch.cat(computed))
     assert torch.equal(x, given) and torch.equal(CONSTANT, constant)
+
+
+def test_what_no_input_decides_is_computed_once() -> None:
+    layer = Odd(lambda z: z * torch.linspace(1, 2, 2).exp() + 1)
+    player = after_recording(Flow(StandardNormal(2), [layer]), points())
+    played = str(player.recordings[0].pass_.graph)
+    assert "linspace" not in played and played.count("aten::exp(") == 1, "that of the scale"
 
 
 @pytest.mark.parametrize(

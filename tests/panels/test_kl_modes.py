@@ -350,7 +350,8 @@ def test_shares_are_counts_of_the_particles_nearest_to_each_mode(make):
     forward, reverse = shares.shares[1:]
     assert abs(forward - 1 / 8).max() < 4 * shares.errors[1].max()
     assert (reverse < 0.02).sum() >= 3, "reverse leaves modes out"
-    assert "forward 13" in shares.chart.label and shares.chart.label.count(";") == 2
+    assert "forward 10, 14" in shares.chart.label and "reverse 0, 0.13" in shares.chart.label
+    assert shares.chart.label.count(";") == 2
 
 
 def test_a_target_without_modes_has_no_bars():
@@ -369,7 +370,7 @@ def test_a_target_without_modes_has_no_bars():
 def test_a_negative_estimate_is_no_bug_and_the_panel_says_so(make):
     panel = make(**GAUSSIAN, trained=300)
     fan, kl = panel.fan, panel.measured[1].kls[1]
-    assert 0 < kl < 0.002
+    assert 0 <= kl < 0.002
     assert len(fan.estimates) == ESTIMATES and 5 <= fan.below <= 25
     assert fan.words.startswith(f"{fan.below} of 30 estimates are below 0. No bug")
     assert "only their mean is never below 0" in fan.words

@@ -13,6 +13,10 @@ from flowviz.arguments import is_whole
 
 # Starts every flow close to the identity without cutting the gradient to the layers below.
 OUTPUT_SCALE = 0.1
+# torch's own start lets a layer's outputs spread 1/√3 as far as its inputs, and with features that
+# broad couplings and masked flows on the plane take a fifth to a half more steps. Twice as far is
+# quicker still at first, and jitters more in the end.
+INPUT_SCALE = 1.4
 
 
 def check_hidden(hidden: Sequence[int]) -> tuple[int, ...]:
@@ -36,6 +40,7 @@ class MLP(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, hidden: Sequence[int]) -> None:
         widths = (inputs, *check_hidden(hidden), outputs)
         super().__init__(*(nn.Linear(m, n) for m, n in itertools.pairwise(widths)))
+        start_sharp(self[0])
 
     def forward(self, x: Tensor) -> Tensor:
         """``x [..., inputs]`` to ``y [..., outputs]``."""
@@ -52,5 +57,14 @@ class MLP(nn.Sequential):
 
 def start_small(layer: nn.Module) -> None:
     """Scale a freshly initialised output layer by :data:`OUTPUT_SCALE`."""
+    _scale(layer, OUTPUT_SCALE)
+
+
+def start_sharp(layer: nn.Module) -> None:
+    """Scale a freshly initialised input layer by :data:`INPUT_SCALE`."""
+    _scale(layer, INPUT_SCALE)
+
+
+def _scale(layer: nn.Module, factor: float) -> None:
     for parameter in layer.parameters(recurse=False):
-        parameter.data.mul_(OUTPUT_SCALE)
+        parameter.data.mul_(factor)

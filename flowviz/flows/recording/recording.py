@@ -73,6 +73,7 @@ class Recording:
         gradients: Sequence[Tensor | None],
         moving: int,
     ) -> None:
+        middle = tape.fold(middle)
         pass_, gradient = tape.operations[:middle], tape.operations[middle:]
         ends = [tape.name(t) for t in outputs]
         starts = [tape.name(t) for t in upstream]

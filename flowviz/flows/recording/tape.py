@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 aten = torch.ops.aten
+SHAPED = {
+    getattr(aten, name).default
+    for name in ("new_full", "new_ones", "new_zeros", "full_like", "ones_like", "zeros_like")
+}
+"""Operations that take no more than the shape of their tensor."""
 ARITHMETIC = {op.Tensor for op in (aten.add, aten.sub, aten.mul, aten.div)}
 
 
@@ -63,6 +69,7 @@ class Tape(TorchDispatchMode):
         self.conditions: list[tuple[Name, Any]] = []
         self._names = WeakTensorKeyDictionary()
         self._transposed: dict[Name, Name] = {}
+        self._steady: dict[Name, Tensor] = {}
         self._count = 0
         self.inputs = [self.add(t) for t in inputs]
 
@@ -119,8 +126,33 @@ class Tape(TorchDispatchMode):
         results = [self.add(t) for t in found(result, Tensor)]
         if function is aten.t.default:
             self._transposed[results[0]] = written[0]
-        self.operations.append(Operation(function, written, named, results))
+        operation = Operation(function, written, named, results)
+        if function in SHAPED or self._steady.keys() >= set(_names(operation)):
+            self._steady.update(zip(results, found(result, Tensor), strict=True))
+        self.operations.append(operation)
         return result
+
+    def fold(self, middle: int) -> int:
+        """Make constants of results that depend on no input's numbers; nothing makes them any more.
+
+        Args:
+            middle: a number of operations from the first.
+
+        Returns:
+            How many of those are left.
+        """
+        written = _written(self.operations)
+        folded: dict[Name, Tensor] = {}
+        left = []
+        for operation in self.operations:
+            names, results = set(_names(operation)), operation.results
+            steady = operation.function in SHAPED or folded.keys() >= names
+            if fold := steady and not written & names.union(results):
+                folded.update((name, self._steady[name]) for name in results)
+            left.append(not fold)
+        self.constants.update(folded)
+        self.operations = list(itertools.compress(self.operations, left))
+        return sum(left[:middle])
 
 
 def taken(operations: Sequence[Operation], outputs: Iterable[Name]) -> list[Name]:
@@ -128,8 +160,7 @@ def taken(operations: Sequence[Operation], outputs: Iterable[Name]) -> list[Name
     made: set[Name] = set()
     names: dict[Name, None] = {}
     for operation in operations:
-        used = found((operation.arguments, *operation.keywords.values()), Name)
-        names.update(dict.fromkeys(name for name in used if name not in made))
+        names.update(dict.fromkeys(name for name in _names(operation) if name not in made))
         made.update(operation.results)
     names.update(dict.fromkeys(name for name in outputs if name not in made))
     return list(names)
@@ -151,6 +182,23 @@ def found(value: Any, kind: type) -> list[Any]:
     if isinstance(value, list | tuple):
         return [x for item in value for x in found(item, kind)]
     return []
+
+
+def _names(operation: Operation) -> list[Name]:
+    """What the operation takes."""
+    return found((operation.arguments, *operation.keywords.values()), Name)
+
+
+def _written(operations: Sequence[Operation]) -> set[Name]:
+    """What operations in place write to, through views as well."""
+    written: set[Name] = set()
+    for operation in reversed(operations):
+        schema = operation.function._schema
+        if schema.is_mutable or (
+            any(r.alias_info for r in schema.returns) and written & {*operation.results}
+        ):
+            written.update(_names(operation))
+    return written
 
 
 def _picks(function: Any, arguments: Sequence[Any]) -> bool:

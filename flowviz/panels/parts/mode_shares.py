@@ -72,7 +72,7 @@ class ModeShares:
             trace["hovertemplate"] += "<extra></extra>"
             traces.append(trace)
         said = "; ".join(
-            f"{name} " + ", ".join(format_number(value, 2) for value in row)
+            f"{name} " + ", ".join(format_number(round(value, 2), 2) for value in row)
             for name, row in zip(NAMES, percent, strict=True)
         )
         layout = {

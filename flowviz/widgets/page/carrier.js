@@ -284,7 +284,8 @@ export class Carrier {
       if (model > 0) here += model * (logs[i] - one.wanted[i]);
       mass += model;
     }
-    return { there, here, outside: 1 - mass };
+    // No divergence is negative; the sum over cells can be, by its own error.
+    return { there: Math.max(there, 0), here: Math.max(here, 0), outside: 1 - mass };
   }
 
   /** The target's contours, pulled back to the base: p*(T(u)) |det J_T(u)|. */

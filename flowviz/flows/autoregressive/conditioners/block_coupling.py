@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from flowviz import arguments
 from flowviz.flows.autoregressive.conditioners.conditioner import Conditioner, with_context
 from flowviz.flows.autoregressive.conditioners.masked import MaskedLinear
-from flowviz.flows.numerics.mlp import check_hidden, start_small
+from flowviz.flows.numerics.mlp import check_hidden, start_sharp, start_small
 
 
 class BlockCoupling(Conditioner):
@@ -69,6 +69,7 @@ class BlockCoupling(Conditioner):
             degrees = spread
         outputs = (self.place + 1).repeat_interleave(parameters_per_dim)
         last = MaskedLinear(outputs[:, None] > degrees)
+        start_sharp(layers[0])
         start_small(last)
         self.network = nn.Sequential(*layers, last)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from flowviz import arguments
 from flowviz.flows.autoregressive.conditioners.conditioner import with_context
 from flowviz.flows.autoregressive.conditioners.ordered import Ordered
-from flowviz.flows.numerics.mlp import MLP, check_hidden, start_small
+from flowviz.flows.numerics.mlp import MLP, check_hidden, start_sharp, start_small
 
 
 class MaskedLinear(nn.Linear):
@@ -41,6 +41,7 @@ class MaskedMLP(MLP):
 
     def __init__(self, masks: Sequence[Tensor], residual: bool = False) -> None:
         layers = [MaskedLinear(mask) for mask in masks]
+        start_sharp(layers[0])
         start_small(layers[-1])
         nn.Sequential.__init__(self, *layers)
         self.residual = residual

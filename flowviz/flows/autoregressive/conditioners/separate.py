@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from flowviz.flows.autoregressive.conditioners.conditioner import with_context
 from flowviz.flows.autoregressive.conditioners.ordered import Ordered
-from flowviz.flows.numerics.mlp import OUTPUT_SCALE, check_hidden
+from flowviz.flows.numerics.mlp import check_hidden, start_sharp, start_small
 
 
 class Separate(Ordered):
@@ -44,8 +44,8 @@ class Separate(Ordered):
         layers: list[nn.Module] = [SideBySide(dim, dim + context, widths[0], sees)]
         for inputs, outputs in zip(widths, [*widths[1:], parameters_per_dim], strict=True):
             layers += [nn.SiLU(), SideBySide(dim, inputs, outputs)]
-        for parameter in layers[-1].parameters():
-            parameter.data.mul_(OUTPUT_SCALE)
+        start_sharp(layers[0])
+        start_small(layers[-1])
         self.network = nn.Sequential(*layers)
 
     def forward(self, seen: Tensor, context: Tensor | None) -> Tensor:
