@@ -194,9 +194,8 @@ def _written(operations: Sequence[Operation]) -> set[Name]:
     written: set[Name] = set()
     for operation in reversed(operations):
         schema = operation.function._schema
-        if schema.is_mutable or (
-            any(r.alias_info for r in schema.returns) and written & {*operation.results}
-        ):
+        is_view = any(result.alias_info for result in schema.returns)
+        if schema.is_mutable or (is_view and written & {*operation.results}):
             written.update(_names(operation))
     return written
 
