@@ -255,7 +255,7 @@ def test_a_hostile_link_is_answered_in_words(dashboard, query, said):
 
 
 def test_colours_and_ticked_goals_are_remembered(visit, voila_server):
-    page = visit("panel=kl_comparison&trained=1200&log_c=0.8&goal=3", color_scheme="light")
+    page = visit("panel=kl_comparison&trained=1200&log_c=1.1&goal=3", color_scheme="light")
     done = page.locator(f"{READY} .fv-goals li.fv-done")
     done.wait_for(timeout=PATIENCE)
     assert done.get_attribute("data-index") == "2" and done.get_attribute("aria-current") == "step"

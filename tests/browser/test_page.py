@@ -485,7 +485,7 @@ def test_another_target_is_another_fit(
     assert page.evaluate("Array.from(flowviz.views[0].scene.own.contours[0].values)") != before
     start = trajectories.model.flow
     first = trajectories.stage.particles[0].states.reshape(-1, 2)
-    assert np.abs(states_of(page, "particles") - first).max() < 0.1, "a start, to two digits"
+    assert np.abs(states_of(page, "particles") - first).max() < 0.15, "a start, to two digits"
     page.locator(".fv-run-train").click()
     page.wait_for_function("flowviz.run.get('step') >= 400", timeout=60_000)
     page.locator(".fv-run-train").click()
