@@ -13,7 +13,7 @@ from flowviz.grid import Window
 from flowviz.panels.parts.axis_densities import AxisDensities
 from flowviz.panels.parts.bridge_numbers import SAMPLES, BridgeNumbers
 from flowviz.panels.parts.following import Following, made
-from flowviz.panels.parts.mode_following import following, picture
+from flowviz.panels.parts.mode_following import NO_CAP, following, picture
 from flowviz.panels.parts.table_errors import TableErrors
 from flowviz.panels.parts.timed_stage import TimedStage
 from flowviz.panels.parts.two_mode_handles import TwoModeHandles
@@ -33,10 +33,10 @@ MAPS = {
     "cells_128": "A table of 128 cells",
     "affine": "One affine layer",
 }
-NO_CAP = 1e5
-"""The slider's end."""
 WINDOW: Window = (-5.6, 5.6, -5.6, 5.6)
 PARTICLES = 1_500
+BRIDGED = {"apart": (5.0, None), "cap": (None, 100.0), "share": (None, 1.0)}
+"""What the first goal comes to in a page."""
 SHAPE = ("modes", "apart", "width")
 MAP = (*SHAPE, "map", "cap")
 
@@ -90,6 +90,7 @@ class Limits(Panel):
             "modes that are wide or near.",
             "The bridge of a capped map is the base spread out L times: its share goes like 1/L.",
             by={"cap": 100.0, "apart": 5.0},
+            in_page=lambda panel: BRIDGED if panel.settings.map == "capped" else None,
         ),
         Goal(
             "Drag the modes together until the map that equals p* needs no slope above e² = 7.39",
@@ -135,8 +136,8 @@ class Limits(Panel):
     def _draw_picture(self) -> None:
         """The base's grid and its samples on their way, the target's contours, the bridge."""
         settings = self.settings
-        self.target = self._target(settings.apart)
-        self.map = self._map(self.target)
+        self.target = self._target(settings.apart, settings.width)
+        self.map = self._map(self.target, self.cap)
         self.controls["cap"].disabled = settings.map != "capped"  # it is of no other map
         apart, angle = (number(one) for one in (settings.apart, settings.angle))
         shown = made(picture(self.map, apart, angle, self._base(PARTICLES), WINDOW))
@@ -162,23 +163,23 @@ class Limits(Panel):
         """Both densities along the axis, and the model's in the middle."""
         self.densities.show_both(self.target, self.map)
 
-    def _target(self, apart: float | Tensor) -> Modes:
+    def _target(self, apart: float | Tensor, width: float | Tensor) -> Modes:
         kind = {"gaussians": Gaussians, "discs": Discs}[self.settings.modes]
-        return kind(apart, self.settings.width)
+        return kind(apart, width)
 
-    def _map(self, target: Modes) -> Map:
+    def _map(self, target: Modes, cap: float | Tensor) -> Map:
         name = self.settings.map
         if name == "affine":
             return Affine(target)
         if n := _cells(name):
             return Table(target, n)
-        return Capped(target, self.cap)
+        return Capped(target, cap)
 
     def following(self) -> Following:
-        """How the picture follows the handles on the modes."""
+        """How the picture follows the handles on the modes, and the sliders."""
 
-        def map_to(apart: Tensor) -> Map:
-            return self._map(self._target(apart))
+        def map_to(apart: Tensor, width: Tensor, cap: float | Tensor) -> Map:
+            return self._map(self._target(apart, width), cap)
 
         return following(self.settings, map_to, self._base(PARTICLES), WINDOW)
 
@@ -208,7 +209,7 @@ class Limits(Panel):
         if math.isinf(self.map.largest_log_slope):
             return "An infinite slope at u = 0 tears the base in two: that is no flow."
         assert isinstance(self.map, Capped)
-        capped = f"Slope ≤ {self.map.cap:g} leaves {share}"
+        capped = f"Slope ≤ {float(self.map.cap):g} leaves {share}"
         if discs:
             return f"{capped}. Discs have none: no flow can equal them."
         if not self.map.edge:

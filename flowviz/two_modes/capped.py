@@ -24,24 +24,28 @@ class Capped(Map):
 
     Args:
         target: the modes.
-        cap: L; infinite for none, and then p = q: where q is 0 the map jumps.
+        cap: L; infinite for none, and then p = q: where q is 0 the map jumps. It may be a tensor
+            ``[]`` that is known to be above s, as the target's numbers may.
+
+    Attributes:
+        uncapped: whether L is known to be infinite.
 
     Raises:
         ValueError: L is not above s, the slope that no map to these modes is without.
     """
 
-    def __init__(self, target: Modes, cap: float = math.inf) -> None:
+    def __init__(self, target: Modes, cap: float | Tensor = math.inf) -> None:
         super().__init__(target)
-        if not isinstance(target.s, Tensor) and not cap > target.s:
+        known = isinstance(target.s, Tensor) or isinstance(cap, Tensor)
+        if not known and not cap > target.s:
             raise ValueError(f"a cap is above s = {target.s}, got {cap}")
-        self.cap = cap
+        self.cap = number(cap)
+        self.uncapped = not isinstance(cap, Tensor) and math.isinf(cap)
         edge = self._edge()
         neck = target.half_width(edge)
         self.neck = torch.where((edge > 0) & neck.isfinite(), neck, 0.0)
-        self.log_c = torch.zeros_like(edge)
-        if math.isfinite(cap):
-            log_c = target.log_tail(edge) - log_tail_phi(edge / cap)
-            self.log_c = torch.where(edge > 0, log_c, 0.0)
+        log_c = target.log_tail(edge) - log_tail_phi(edge / self.cap)
+        self.log_c = torch.where((edge > 0) & self.cap.isfinite(), log_c, 0.0)
         self.edge = edge
 
     @property
@@ -52,44 +56,39 @@ class Capped(Map):
 
     @property
     def largest_log_slope(self) -> float:
-        return min(self.needed, math.log(self.cap))
+        return min(self.needed, float(self.cap.log()))
 
     def _edge(self) -> Tensor:
         """x*; 0 where the cap does not bind."""
         target, zero = self.target, number(0.0)
-        needed = log_phi(zero) - target.log_density(zero)
-        if math.isinf(self.cap):
-            return torch.where(needed.isfinite(), 0.0, number(target.bridge))
+        needed, log_cap = log_phi(zero) - target.log_density(zero), self.cap.log()
 
         def halve(low: Tensor, high: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
             x = (low + high) / 2
             ratio = target.log_tail(x) - target.log_density(x)
             v = x / self.cap
-            under = ratio > math.log(self.cap) + log_tail_phi(v) - log_phi(v)
+            under = ratio > log_cap + log_tail_phi(v) - log_phi(v)
             left = (low < x) & (x < high)
             return (torch.where(under, x, low), torch.where(under, high, x)), left
 
         (low, high), _ = repeated(halve, (zero, number(target.end)), HALVINGS)
-        return torch.where(needed <= math.log(self.cap), 0.0, (low + high) / 2)
+        uncapped = torch.where(needed.isfinite(), 0.0, number(target.bridge))
+        capped = torch.where(needed <= log_cap, 0.0, (low + high) / 2)
+        return torch.where(self.cap.isinf(), uncapped, capped)
 
     def log_density(self, x: Tensor) -> Tensor:
         outside = self.target.log_density(x) - self.log_c
-        if math.isinf(self.cap):
-            return outside
-        inside = log_phi(x / self.cap) - math.log(self.cap)
-        return torch.where(x.abs() < self.edge, inside, outside)
+        inside = log_phi(x / self.cap) - self.cap.log()
+        return torch.where((x.abs() < self.edge) & self.cap.isfinite(), inside, outside)
 
     def central(self, x: Tensor) -> Tensor:
         exact = self.target.log_central(x).exp()
-        if math.isinf(self.cap):
-            return exact
         within = torch.erf(torch.minimum(x, self.edge) / self.cap / math.sqrt(2)) / 2
         more = (exact - self.target.log_central(self.edge).exp()).clamp(min=0) / self.log_c.exp()
         capped = within + torch.where(x > self.edge, more, 0.0)
-        return torch.where(self.edge > 0, capped, exact)
+        return torch.where((self.edge > 0) & self.cap.isfinite(), capped, exact)
 
     def tail(self, x: Tensor) -> Tensor:
         outside = (self.target.log_tail(x) - self.log_c).exp()
-        if math.isinf(self.cap):
-            return outside
-        return torch.where(x < self.edge, torch.special.ndtr(-x / self.cap), outside)
+        inside = torch.special.ndtr(-x / self.cap)
+        return torch.where((x < self.edge) & self.cap.isfinite(), inside, outside)

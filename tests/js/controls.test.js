@@ -7,7 +7,7 @@ import { inSight, moved } from "../../flowviz/widgets/gallery.js";
 import { underHeadings } from "../../flowviz/widgets/menu.js";
 import { together } from "../../flowviz/widgets/panel/goals_view.js";
 import { grouped, momentAt } from "../../flowviz/widgets/stage/player_controls.js";
-import { position, stopsOf, typed, valueAt, written } from "../../flowviz/widgets/slider.js";
+import { position, stopsOf, typed, valueAt, written } from "../../flowviz/widgets/stops.js";
 import { alongTabs } from "../../flowviz/widgets/tabs.js";
 
 const LOG = { min: 1e-4, max: 0.1, step: 0, log: true, whole: false };

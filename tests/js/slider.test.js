@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { refusal, typed } from "../../flowviz/widgets/slider.js";
+import { refusal, typed } from "../../flowviz/widgets/stops.js";
 
 test("what is typed is taken, brought into the range, or no number", () => {
   const cap = { min: 1, max: 1000, whole: false, most: "∞" };

@@ -17,7 +17,7 @@ from flowviz.panels.change_of_variables import FOLDED, ChangeOfVariables
 from flowviz.panels.divergences import Divergences
 from flowviz.panels.limits import NO_CAP, Limits
 from flowviz.panels.parts import density_following, line_following
-from flowviz.panels.parts.following import Following, Said, _named, made
+from flowviz.panels.parts.following import Following, Move, Said, _named, made
 from flowviz.panels.parts.line_maps import pushforward
 from flowviz.targets.line import Line
 from flowviz.widgets.stage import Handles
@@ -26,7 +26,8 @@ from tests.engine.programs import play
 NEAR = 5e-5
 """Of a picture's numbers, which float32 has to seven digits, after some arithmetic."""
 Drag = tuple[int, int, tuple[float, float]]
-"""A handle's set, its index, and the place where the user has it."""
+"""A handle's set, its index, and the place where the user has it; of SLIDERS, the value first."""
+SLIDERS = -1
 
 FOLD = {"knots": FOLDED, "fold": True}
 LINES: list[tuple[dict[str, Any], list[Drag]]] = [
@@ -51,6 +52,8 @@ DENSITIES: list[tuple[dict[str, Any], list[Drag]]] = [
 
 MODES: list[tuple[dict[str, Any], list[Drag]]] = [
     ({}, [(0, 1, (1.0, 0.8)), (0, 0, (-4.9, 5.0)), (0, 1, (0.1, -0.1))]),
+    ({}, [(SLIDERS, 0, (64.0, 0.0)), (SLIDERS, 3, (0.7, 0.0)), (SLIDERS, 0, (NO_CAP, 0.0))]),
+    ({"modes": "discs"}, [(SLIDERS, 0, (30.0, 0.0)), (SLIDERS, 0, (NO_CAP, 0.0))]),  # it stays
     ({"cap": NO_CAP}, [(0, 0, (1.0, -2.0))]),
     ({"modes": "discs"}, [(0, 1, (1.0, 2.0)), (0, 1, (0.9, 1.1))]),
     ({"modes": "discs", "cap": NO_CAP}, [(0, 1, (1.5, 2.0))]),
@@ -60,12 +63,15 @@ MODES: list[tuple[dict[str, Any], list[Drag]]] = [
 ]
 
 
+def _move(following: Following, set_: int, index: int) -> Move:
+    return following.sliders[index].move if set_ == SLIDERS else following.moves[set_][index]
+
+
 def after(following: Following, drags: Sequence[Drag]) -> list[Tensor]:
     """The numbers before and after each drag, by torch."""
     numbers = [following.numbers]
     for set_, index, place in drags:
-        move = following.moves[set_][index]
-        numbers.append(move(numbers[-1], torch.tensor(place, dtype=torch.float64)).numbers)
+        numbers.append(_move(following, set_, index)(numbers[-1], torch.tensor(place, dtype=torch.float64)).numbers)
     return numbers
 
 
@@ -85,7 +91,7 @@ def check(following: Following, drags: Sequence[Drag], folder: Path, near: float
         to = torch.tensor(place, dtype=torch.float64)
 
         def moved(numbers: Tensor, place: Tensor, set_=set_, index=index) -> dict[str, Tensor]:
-            moved = following.moves[set_][index](numbers, place)
+            moved = _move(following, set_, index)(numbers, place)
             return {"numbers": moved.numbers, "refused": moved.refused.number}
 
         move = of_function(moved, numbers=one, place=to)

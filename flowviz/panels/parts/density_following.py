@@ -96,7 +96,8 @@ def following(settings: Any, model: Line, done: int) -> Following:
 
     moves = [[to_centre(0), to_centre(1)], [to_knot(0), to_knot(1)]]
     most = LineFitState.trained.max
-    return Following(numbers, draw, moves, Descent(step, _back, done, settings.steps, most))
+    training = Descent(step, _back, done, settings.steps, most)
+    return Following(numbers, draw, moves, training=training)
 
 
 Found = Mapping[str, tuple[Tensor, ...]]

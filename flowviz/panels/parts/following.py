@@ -60,6 +60,35 @@ Move = Callable[[Tensor, Tensor], Moved]
 """Of the numbers ``[S]``, and of the place ``[2]`` where the user has a handle."""
 
 
+@dataclass(frozen=True)
+class Turned:
+    """A slider of a page's: a setting that is one of the numbers.
+
+    Attributes:
+        setting: with its name and its bounds.
+        place: which of the numbers it is.
+        never: a value that it may not have; NaN: there is none.
+        refused: why.
+    """
+
+    setting: Real
+    place: int
+    never: float = math.nan
+    refused: str = ""
+
+    def move(self, numbers: Tensor, place: Tensor) -> Moved:
+        """To the value ``place[0]``."""
+        allowed = place[0] != self.never
+        value = torch.where(allowed, place[0], numbers[self.place])
+        others = numbers[: self.place], numbers[self.place + 1 :]
+        said = Said(self.refused, torch.where(allowed, math.nan, place[0]))
+        return Moved(torch.cat([others[0], value[None], others[1]]), said)
+
+
+SLIDER = ("label", "help", "min", "max", "step", "log", "most")
+"""What a slider takes from its setting."""
+
+
 def within(field: Real, value: Tensor) -> tuple[Tensor, Said]:
     """The nearest value ``[]`` that a setting may have, and what is said where that is another."""
     inside = value.clamp(field.min, field.max)
@@ -166,12 +195,14 @@ class Following:
         numbers: as they are now ``[S]``, float64.
         draw: what is seen with any numbers.
         moves: for every handle of every set, in their order.
+        sliders: what the page can turn besides.
         training: how the page trains them; None: it does not.
     """
 
     numbers: Tensor
     draw: Callable[[Tensor], Seen]
     moves: Sequence[Sequence[Move]]
+    sliders: Sequence[Turned] = ()
     training: Descent | None = None
 
     @torch.no_grad()
@@ -198,6 +229,7 @@ class Following:
             ],
             "draw": of_function(picture, numbers=self.numbers).to_bytes(),
             "moves": [[self._moved(move, place) for move in of_set] for of_set in self.moves],
+            "sliders": [self._slider(slider, place) for slider in self.sliders],
             "numbers": self.numbers.float().numpy().tobytes(),
             "texts": {name: [said.text, said.infinite] for name, said in texts.items()},
             "table": table and {"columns": list(table.columns), "rows": list(table.rows)},
@@ -217,6 +249,14 @@ class Following:
         program = of_function(run, numbers=self.numbers, place=place)
         words = move(self.numbers, place).refused.text
         return {"program": program.to_bytes(), "refused": words}
+
+    def _slider(self, slider: Turned, place: Tensor) -> dict[str, Any]:
+        setting = slider.setting
+        return {
+            **{name: getattr(setting, name) for name in SLIDER},
+            "place": slider.place,
+            **self._moved(slider.move, place),
+        }
 
     def _trained(self, training: Descent) -> dict[str, Any]:
         step, back = (_changed(one, self.numbers) for one in (training.step, training.back))

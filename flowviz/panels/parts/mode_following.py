@@ -19,6 +19,7 @@ from flowviz.panels.parts.following import (
     Said,
     Seen,
     Table,
+    Turned,
     Unmade,
     within,
 )
@@ -26,27 +27,39 @@ from flowviz.panels.parts.two_mode_handles import handles
 from flowviz.two_modes import Map
 from flowviz.two_modes.normal import log_phi, number
 
+NO_CAP = 1e5
+"""The end of the slider of L, where there is no cap."""
+WHOLE = "Without a cap the map tears: this page goes as far as a flow does."
+
 
 def following(
-    settings: Any, map_to: Callable[[Tensor], Map], u: Tensor, window: Window
+    settings: Any, map_to: Callable[[Tensor, Tensor, Any], Map], u: Tensor, window: Window
 ) -> Following:
-    """The picture as a function of how far apart the modes are and of the angle: numbers ``[2]``.
+    """The picture as a function of how far apart the modes are, of the angle, of their width and
+    of the cap: numbers ``[4]``.
 
     Args:
-        settings: of the panel: ``apart`` and ``angle``, with their bounds.
-        map_to: the map to modes that are so far apart.
+        settings: of the panel: ``apart``, ``angle``, ``width`` and ``cap``, with their bounds, and
+            ``map`` and ``modes``.
+        map_to: the map to modes that are so far apart and so wide, with that cap.
         u: samples of the base ``[N, 2]``.
         window: what is seen.
     """
-    apart = type(settings).apart
-    numbers = torch.tensor([settings.apart, settings.angle], dtype=torch.float64)
+    fields = type(settings)
+    given = [settings.apart, settings.angle, settings.width, settings.cap]
+    numbers = torch.tensor(given, dtype=torch.float64)
+    discs = settings.modes == "discs"
+    torn = discs and settings.cap >= NO_CAP
 
     def draw(numbers: Tensor) -> Seen:
-        map_ = map_to(numbers[0])
-        shown = picture(map_, numbers[0], numbers[1], u, window)
+        apart, angle, width, cap = numbers
+        limit = math.inf if torn else torch.where(cap < NO_CAP, cap, torch.inf)
+        map_ = map_to(apart, width, limit)
+        shown = picture(map_, apart, angle, u, window)
         zero = number(0.0)
         needed = log_phi(zero) - map_.target.log_density(zero)
-        known = {"needed": needed.reshape(())}
+        share, _ = _bridge(map_)
+        known = {"needed": needed.reshape(()), "apart": apart, "cap": cap, "share": share}
         said, table, plot = _said(map_), _table(map_, known["needed"]), _densities(map_, window)
         return Seen(shown, said=said, known=known, table=table, plot=plot)
 
@@ -54,12 +67,15 @@ def following(
         def move(numbers: Tensor, place: Tensor) -> Moved:
             x, y = sign * place
             angle = torch.atan2(y, x) * (180 / math.pi)
-            far, refused = within(apart, 2 * (x.square() + y.square()).sqrt())
-            return Moved(torch.stack([far, angle]), refused)
+            far, refused = within(fields.apart, 2 * (x.square() + y.square()).sqrt())
+            return Moved(torch.cat([torch.stack([far, angle]), numbers[2:]]), refused)
 
         return move
 
-    return Following(numbers, draw, [[to(-1), to(1)]])
+    sliders = [Turned(fields.apart, 0), Turned(fields.angle, 1), Turned(fields.width, 2)]
+    if settings.map == "capped" and not torn:
+        sliders.insert(0, Turned(fields.cap, 3, *((NO_CAP, WHOLE) if discs else ())))
+    return Following(numbers, draw, [[to(-1), to(1)]], sliders)
 
 
 def picture(map_: Map, apart: Tensor, angle: Tensor, u: Tensor, window: Window) -> list[Unmade]:

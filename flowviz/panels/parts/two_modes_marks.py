@@ -78,7 +78,7 @@ def grids(frame: Frame, map_: Map) -> list[Unmade]:
 
 def tears(map_: Map) -> bool:
     """Whether the map's slope may be infinite: to discs, without a cap."""
-    uncapped = isinstance(map_, Capped) and math.isinf(map_.cap)
+    uncapped = isinstance(map_, Capped) and map_.uncapped
     return uncapped and isinstance(map_.target, Discs)
 
 

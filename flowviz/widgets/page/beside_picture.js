@@ -10,13 +10,14 @@ export class BesidePicture {
    * @param {object} page to which it is added.
    * @param {object} sent {table: {columns, rows}, plot: {title, curves: [name, voice][]}} as
    *   parts/following.py writes it, either may be null.
+   * @param {object[]} others what stands above these, with an element each.
    */
-  constructor(page, { table, plot }) {
+  constructor(page, { table, plot }, others) {
     this.table = table;
     this.sent = plot;
     this.figures = table && new Figures("Numbers", table.columns);
     this.plot = plot && new Plot(plot.title);
-    const made = [this.figures, this.plot].filter(Boolean);
+    const made = [...others, this.figures, this.plot].filter(Boolean);
     if (made.length) besidePictures(page, ...made.map(({ element }) => element));
   }
 

@@ -5,11 +5,12 @@ import { Engine } from "../engine/engine.js";
 import { floats } from "../stage/marks.js";
 import { BesidePicture } from "./beside_picture.js";
 import { Descent } from "./descent.js";
+import { Sliders } from "./sliders.js";
 
 export class Following {
   /**
    * @param {object} page {views, words, clock} of stage/standalone.js, and run, the run bar's model.
-   * @param {object[]} sent for each stage {draw, moves, numbers, texts, table, plot, training}
+   * @param {object[]} sent for each stage {draw, moves, sliders, numbers, texts, table, plot, training}
    *   as parts/following.py writes it, or null.
    */
   static async begin(page, sent) {
@@ -21,16 +22,19 @@ export class Following {
 
 /** One stage: a few numbers, what its handles make of them, and the picture that they make. */
 class Follower {
-  constructor(page, view, { draw, moves, numbers, texts, training, ...beside }, engine) {
+  constructor(page, view, { draw, moves, sliders, numbers, texts, training, ...beside }, engine) {
     const pass = (file) => engine.read(file).prepare({ n: 1 });
     this.page = page;
     this.view = view;
     this.texts = texts;
     this.numbers = floats(numbers);
     this.picture = pass(draw);
-    this.moves = moves.map((set) => set.map(({ program, refused }) => ({ pass: pass(program), refused })));
+    const move = ({ program, refused }) => ({ pass: pass(program), refused });
+    this.moves = moves.map((set) => set.map(move));
+    this.turns = sliders.map(move);
     this.request = 0;
-    this.beside = new BesidePicture(page, beside);
+    this.sliders = new Sliders(sliders, (i, value) => this.take(this.turns[i], [value, 0]));
+    this.beside = new BesidePicture(page, beside, sliders.length ? [this.sliders] : []);
     view.carrier = this;
     this.paint();
     if (!training) return;
@@ -40,7 +44,11 @@ class Follower {
 
   /** The user has a handle at a place. */
   follow(view, set, place, index) {
-    const { pass, refused } = this.moves[set][index];
+    this.take(this.moves[set][index], place);
+  }
+
+  /** Take what that makes of the numbers. */
+  take({ pass, refused }, place) {
     pass.inputs.numbers.set(this.numbers);
     pass.inputs.place.set(place);
     pass.run();
@@ -81,6 +89,7 @@ class Follower {
     const { picture, view } = this;
     picture.inputs.numbers.set(this.numbers);
     picture.run();
+    this.sliders.show(this.numbers);
     const kinds = {};
     for (const name of Object.keys(picture.outs)) {
       const [kind, index, field] = name.split("."); // or of the picture: a window, a number that is said
