@@ -11,7 +11,15 @@ import torch
 
 from flowviz.panels.parts.density_words import seen
 from flowviz.panels.parts.knots import KnotControls, Knots, risen
-from flowviz.panels.parts.line_maps import BASES, MAPS, line_base, map_code, pushforward
+from flowviz.panels.parts.line_maps import (
+    BASES,
+    LEAST_SCALE,
+    MAPS,
+    POINT,
+    line_base,
+    map_code,
+    pushforward,
+)
 from flowviz.panels.parts.line_picture import LinePicture
 from flowviz.panels.parts.line_stage import LineStage
 from flowviz.panels.parts.marked_numbers import MarkedNumbers
@@ -23,7 +31,6 @@ from flowviz.widgets.readouts import Readout, format_number
 from flowviz.widgets.state import Choice, Integer, PanelState, Real, Toggle
 
 MAP = "map", "base", "knots", "fold", "scale", "shift"
-LEAST_SCALE = 0.05
 SKEWED = ((-2.0, -2.4), (-1.0, -1.5), (0.0, -0.8), (1.0, 0.8), (2.0, 2.4))
 HUMPS = ((-1.5, -2.0), (-0.5, -1.5), (0.5, 1.5), (1.5, 2.0), (2.5, 2.7))
 FOLDED = ((-2.0, -2.0), (-1.0, 1.5), (0.0, 0.0), (1.0, -1.5), (2.0, 2.0))
@@ -69,7 +76,7 @@ class ChangeOfVariables(Panel):
             "Make T flat where the base is dense: its mass has little room there.",
             "A density is no probability: the band there still has the mass 0.100.",
             by={"map": "affine", "scale": 0.12},
-            in_page=lambda panel: {"peak": (3, None)} if panel.bends else None,
+            in_page=lambda panel: {"peak": (3, None)} if panel.bends or panel.slides else None,
         ),
         Goal(
             "Give the density of x two humps or more, with a map that does not fold",
@@ -135,6 +142,11 @@ class ChangeOfVariables(Panel):
         """Whether knots make the map, and cannot fold it."""
         return self.settings.map == "knots" and not self.settings.fold
 
+    @property
+    def slides(self) -> bool:
+        """Whether sliders make the map."""
+        return self.settings.map == "affine"
+
     # ---- a part of itself: what is set follows what may be -------------------------------------
 
     settled = True
@@ -146,7 +158,7 @@ class ChangeOfVariables(Panel):
             settings.knots = knots
         if abs(settings.scale) < LEAST_SCALE:
             settings.scale = math.copysign(LEAST_SCALE, settings.scale)
-            self.refuse(ValueError("With a = 0 all the mass lies on one point: no density there."))
+            self.refuse(ValueError(POINT))
         low, high = line_base(settings.base).marked
         inside = min(max(settings.u, low), high)
         if inside != settings.u:
@@ -171,7 +183,7 @@ class ChangeOfVariables(Panel):
             readout.show_text(format_number(value, 4))
         self.knots.show()
         for control in self.of_line:
-            control.layout.display = None if settings.map == "affine" else "none"
+            control.layout.display = None if self.slides else "none"
         for control in self.of_knots:
             control.layout.display = None if settings.map == "knots" else "none"
 

@@ -38,6 +38,8 @@ LINES: list[tuple[dict[str, Any], list[Drag]]] = [
     ({"base": "uniform", "u": 0.5}, [(1, 2, (0.4, 0.2)), (0, 0, (2.0, 0.0))]),
     ({"map": "square", "u": 1.2}, [(0, 1, (0.0, 2.3)), (0, 1, (0.0, -1.0))]),
     ({"map": "quantile", "base": "uniform", "u": 0.8}, [(0, 1, (0.0, -0.5))]),
+    ({"map": "affine", "u": 0.4}, [(SLIDERS, 0, (-0.3, 0.0)), (0, 1, (0.0, 0.9))]),
+    ({"map": "affine"}, [(SLIDERS, 1, (1.2, 0.0)), (SLIDERS, 0, (0.0, 0.0))]),  # it stops
 ]
 
 
@@ -53,7 +55,7 @@ DENSITIES: list[tuple[dict[str, Any], list[Drag]]] = [
 MODES: list[tuple[dict[str, Any], list[Drag]]] = [
     ({}, [(0, 1, (1.0, 0.8)), (0, 0, (-4.9, 5.0)), (0, 1, (0.1, -0.1))]),
     ({}, [(SLIDERS, 0, (64.0, 0.0)), (SLIDERS, 3, (0.7, 0.0)), (SLIDERS, 0, (NO_CAP, 0.0))]),
-    ({"modes": "discs"}, [(SLIDERS, 0, (30.0, 0.0)), (SLIDERS, 0, (NO_CAP, 0.0))]),  # it stays
+    ({"modes": "discs"}, [(SLIDERS, 0, (30.0, 0.0)), (SLIDERS, 0, (NO_CAP, 0.0))]),  # it stops
     ({"cap": NO_CAP}, [(0, 0, (1.0, -2.0))]),
     ({"modes": "discs"}, [(0, 1, (1.0, 2.0)), (0, 1, (0.9, 1.1))]),
     ({"modes": "discs", "cap": NO_CAP}, [(0, 1, (1.5, 2.0))]),
@@ -71,7 +73,11 @@ def after(following: Following, drags: Sequence[Drag]) -> list[Tensor]:
     """The numbers before and after each drag, by torch."""
     numbers = [following.numbers]
     for set_, index, place in drags:
-        numbers.append(_move(following, set_, index)(numbers[-1], torch.tensor(place, dtype=torch.float64)).numbers)
+        numbers.append(
+            _move(following, set_, index)(
+                numbers[-1], torch.tensor(place, dtype=torch.float64)
+            ).numbers
+        )
     return numbers
 
 

@@ -67,21 +67,20 @@ class Turned:
     Attributes:
         setting: with its name and its bounds.
         place: which of the numbers it is.
-        never: a value that it may not have; NaN: there is none.
-        refused: why.
+        allowed: what it becomes of a value ``[]``.
+        refused: why that is another.
     """
 
     setting: Real
     place: int
-    never: float = math.nan
+    allowed: Callable[[Tensor], Tensor] = torch.clone
     refused: str = ""
 
     def move(self, numbers: Tensor, place: Tensor) -> Moved:
         """To the value ``place[0]``."""
-        allowed = place[0] != self.never
-        value = torch.where(allowed, place[0], numbers[self.place])
+        value = self.allowed(place[0])
         others = numbers[: self.place], numbers[self.place + 1 :]
-        said = Said(self.refused, torch.where(allowed, math.nan, place[0]))
+        said = Said(self.refused, torch.where(value == place[0], math.nan, place[0]))
         return Moved(torch.cat([others[0], value[None], others[1]]), said)
 
 

@@ -16,10 +16,11 @@ from flowviz.panels.parts.following import (
     Said,
     Seen,
     Table,
+    Turned,
     Unmade,
 )
 from flowviz.panels.parts.knots import COUNT, slid
-from flowviz.panels.parts.line_maps import LineBase, line_base, pushforward
+from flowviz.panels.parts.line_maps import LEAST_SCALE, POINT, LineBase, line_base, pushforward
 from flowviz.panels.parts.line_picture import LinePicture
 from flowviz.widgets.stage import Handles
 
@@ -36,28 +37,31 @@ HUMP = 0.05
 
 
 def following(settings: Any) -> Following:
-    """The picture of ``settings`` as a function of the marked u, and of the knots where these
-    make the map: numbers ``[1]``, or ``[1 + 2 COUNT]``."""
+    """The picture of ``settings`` as a function of the marked u, and of the knots or of a and b
+    where these make the map: numbers ``[1]``, ``[1 + 2 COUNT]`` or ``[3]``."""
     base = line_base(settings.base)
-    by_knots = settings.map == "knots"
+    by_knots, affine = settings.map == "knots", settings.map == "affine"
     given = [[settings.u], *(settings.knots if by_knots else ())]
+    if affine:
+        given.append([settings.scale, settings.shift])
     numbers = torch.cat([torch.tensor(one, dtype=torch.float64) for one in given])
 
     def picture(numbers: Tensor) -> LinePicture:
-        push = pushforward(settings, _knots(numbers) if by_knots else None)
+        made_of = _knots(numbers) if by_knots else numbers[1:] if affine else None
+        push = pushforward(settings, made_of)
         return LinePicture.of(push, base, settings.map)
 
     def draw(numbers: Tensor) -> Seen:
         shown, u = picture(numbers), numbers[:1]
         marks = [*shown.point(u), *handles(shown, u, _knots(numbers) if by_knots else None)]
         said, table = _said(shown, u, settings.length), _table(shown, u, settings.length)
-        if not by_knots:
+        if not (by_knots or affine):
             return Seen(marks, said=said, table=table, plot=_formulas(shown, u))
         return Seen(
             [*shown.marks(), *marks],
             shown.window,
             said,
-            _known(shown) | {"single": _single(shown)},
+            _known(shown) | ({"single": _single(shown)} if by_knots else {}),
             table,
             _formulas(shown, u),
         )
@@ -82,7 +86,9 @@ def following(settings: Any) -> Following:
         return move
 
     knots = [[to_knot(index) for index in range(COUNT)]] if by_knots else []
-    return Following(numbers, draw, [[to_u, to_x], *knots])
+    fields = type(settings)
+    sliders = [Turned(fields.scale, 1, _sloping, POINT), Turned(fields.shift, 2)] if affine else []
+    return Following(numbers, draw, [[to_u, to_x], *knots], sliders)
 
 
 def handles(picture: LinePicture, u: Tensor, knots: Tensor | None) -> list[Unmade]:
@@ -97,6 +103,12 @@ def handles(picture: LinePicture, u: Tensor, knots: Tensor | None) -> list[Unmad
 def _nothing(place: Tensor) -> Said:
     """Nothing is refused: where the base ends the marked point just stops."""
     return Said("", place[0] * math.nan)
+
+
+def _sloping(scale: Tensor) -> Tensor:
+    """The nearest slope of a map that has a density."""
+    least = torch.where(scale < 0, -LEAST_SCALE, LEAST_SCALE)
+    return torch.where(scale.abs() < LEAST_SCALE, least, scale)
 
 
 def _knots(numbers: Tensor) -> Tensor:

@@ -25,6 +25,9 @@ SEEN = {"knots": BOUND, "affine": 2.0}
 """Of these maps x is seen as far as ±this at least, so that what they squeeze is seen squeezed."""
 BASES = {"normal": "Gaussian N(0, 1)", "uniform": "Uniform on [0, 1]"}
 
+LEAST_SCALE = 0.05
+"""Of the slope of an affine map, without its sign."""
+POINT = "With a = 0 all the mass lies on one point: no density there."
 BANDS = 10
 """The base's mass is cut into so many equal parts."""
 
@@ -82,25 +85,26 @@ def line_base(name: str) -> LineBase:
     )
 
 
-def pushforward(settings: Any, knots: Tensor | None = None) -> Pushforward:
+def pushforward(settings: Any, numbers: Tensor | None = None) -> Pushforward:
     """The distribution of x that the settings ``map``, ``base``, ``knots``, ``scale`` and
     ``shift`` say.
 
     Args:
-        knots: ``[K, 2]``, in the place of the settings' own: they are known to make a map.
+        numbers: the knots ``[K, 2]``, or the ``scale`` and the ``shift`` ``[2]``, in the place of
+            the settings' own: they are known to make a map.
 
     Raises:
         ValueError: the settings' knots make no map.
     """
     base = line_base(settings.base)
     low, high = base.ends
-    function = _map(settings, base, knots)
+    function = _map(settings, base, numbers)
     edges: Sequence[float] | Tensor = (low, high)
     if settings.map == "square" and low < 0:
         edges = (low, 0.0, high)
     if settings.map == "knots" and settings.fold:
         # Between any two of them it is monotone, wherever they are.
-        places = torch.tensor(settings.knots).double() if knots is None else knots
+        places = torch.tensor(settings.knots).double() if numbers is None else numbers
         ends = places.new_tensor([low, high])
         edges = torch.cat([ends[:1], places[:, 0].clamp(low, high), ends[1:]])
     return Pushforward(base.base, base.cdf, function, edges)
@@ -127,13 +131,14 @@ def map_code(settings: Any) -> list[str]:
     return [*base.code, *made, f"edges = ({edges})  # between them T is monotone"]
 
 
-def _map(settings: Any, base: LineBase, knots: Tensor | None) -> Map:
+def _map(settings: Any, base: LineBase, numbers: Tensor | None) -> Map:
     """T with T′."""
-    a, b = settings.scale, settings.shift
     if settings.map == "knots":
-        return spline_through(settings.knots, BOUND) if knots is None else spline_of(knots, BOUND)
+        given = settings.knots
+        return spline_through(given, BOUND) if numbers is None else spline_of(numbers, BOUND)
     if settings.map == "affine":
-        return lambda u: (a * u + b, torch.full_like(u, a))
+        a, b = (settings.scale, settings.shift) if numbers is None else numbers
+        return lambda u: (a * u + b, a * torch.ones_like(u))
     if settings.map == "exp":
         return lambda u: (u.exp(), u.exp())
     if settings.map == "square":

@@ -29,7 +29,9 @@ from flowviz.two_modes.normal import log_phi, number
 
 NO_CAP = 1e5
 """The end of the slider of L, where there is no cap."""
-WHOLE = "Without a cap the map tears: this page goes as far as a flow does."
+STEEP = 200.0
+"""The steepest cap in a page whose map would tear without one."""
+WHOLE = f"Without a cap this map tears; the page goes as far as L = {STEEP:g}."
 
 
 def following(
@@ -74,7 +76,8 @@ def following(
 
     sliders = [Turned(fields.apart, 0), Turned(fields.angle, 1), Turned(fields.width, 2)]
     if settings.map == "capped" and not torn:
-        sliders.insert(0, Turned(fields.cap, 3, *((NO_CAP, WHOLE) if discs else ())))
+        highest = STEEP if discs else NO_CAP
+        sliders.insert(0, Turned(fields.cap, 3, lambda cap: cap.clamp(max=highest), WHOLE))
     return Following(numbers, draw, [[to(-1), to(1)]], sliders)
 
 
