@@ -21,6 +21,7 @@ from flowviz.panels.parts.following import made
 from flowviz.panels.parts.hand_set_layers import CREASE
 from flowviz.panels.parts.knots import GAP
 from flowviz.panels.parts.line_following import following
+from flowviz.panels.parts.line_maps import LEAST_SCALE, POINT
 from flowviz.panels.parts.model_on_grid import CELLS
 from flowviz.panels.parts.volume_words import factor_in_words
 from flowviz.widgets.page.packed import packed
@@ -436,21 +437,21 @@ def test_a_page_ticks_the_goals_that_it_can_tell(open_page: OpenPage, tmp_path: 
     panel = panels.make("limits")
     page, _ = opened(open_page, panel.to_html(), tmp_path)
     goals = page.locator(".fv-stage-goals")
-    assert goals.locator("> summary").inner_text() == "Goals 0/1"
+    assert goals.locator("> summary").inner_text() == "Goals 0/2"
     goals.locator("> summary").click()
     every = goals.locator("li")
-    assert every.count() == 3 and every.filter(has_text="Not in this page").count() == 2
+    assert every.count() == 3 and every.filter(has_text="Not in this page").count() == 1
     assert not every.get_by_text(panel.goals[1].said).is_visible(), "not before it is reached"
     page.evaluate("flowviz.views[0].handleMoved(0, 1, [1.1, 0], true)")
     drawn(page)
     assert goals.locator(".fv-done").inner_text().endswith(panel.goals[1].said)
-    assert goals.locator("> summary").inner_text() == "Goals 1/1"
+    assert goals.locator("> summary").inner_text() == "Goals 1/2"
     page.reload()
     page.wait_for_selector(".fv-stage-goals")
-    assert goals.locator("> summary").inner_text() == "Goals 1/1", "it is remembered"
+    assert goals.locator("> summary").inner_text() == "Goals 1/2", "it is remembered"
     goals.locator("> summary").click()
     goals.get_by_role("button", name="Forget my ticks").click()
-    assert goals.locator("> summary").inner_text() == "Goals 0/1"
+    assert goals.locator("> summary").inner_text() == "Goals 0/2"
 
 
 def test_a_page_draws_the_map_to_its_modes(open_page: OpenPage, tmp_path: Path) -> None:
@@ -466,6 +467,45 @@ def test_a_page_draws_the_map_to_its_modes(open_page: OpenPage, tmp_path: Path) 
     check_beside(page, seen)
     share, wanted = seen.said
     assert f"{share} · {wanted}" in page.locator(".fv-stage-said").inner_text()
+
+
+def test_a_page_has_the_settings_that_its_picture_follows(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    panel = panels.make("limits")
+    page, _ = opened(open_page, panel.to_html(), tmp_path)
+    cap = page.get_by_role("slider", name="Cap L")
+    assert cap.get_attribute("aria-valuetext") == "8"
+    cap.focus()
+    cap.press("End")
+    drawn(page)
+    assert cap.get_attribute("aria-valuetext") == "∞"
+    cap.fill("30")  # stops, 20 a decade
+    drawn(page)
+    numbers = numbers_of(page)
+    assert float(numbers[3]) == pytest.approx(32, abs=1) and float(numbers[0]) == 6
+    seen = panel.following().draw(numbers)
+    check_marks(page, [mark for mark in made(seen.marks) if mark.kind != "contours"])
+    check_beside(page, seen)
+    page.get_by_role("slider", name="Apart").fill("50")
+    page.get_by_role("slider", name="Width s").fill("10")
+    cap.fill("40")
+    drawn(page)
+    share = float(panel.following().draw(numbers_of(page)).known["share"])
+    assert ("1/2" in page.locator(".fv-stage-goals > summary").inner_text()) == (share < 1)
+    dragged(page, "mode 2", -40, 60)
+    shown = float(page.get_by_role("slider", name="Apart").get_attribute("aria-valuetext"))
+    assert shown == pytest.approx(float(numbers_of(page)[0]), rel=5e-3)
+
+
+def test_a_line_that_would_be_a_point_is_refused(open_page: OpenPage, tmp_path: Path) -> None:
+    panel = panels.make("change_of_variables", map="affine", scale=0.5)
+    page, _ = opened(open_page, panel.to_html(), tmp_path)
+    page.get_by_role("slider", name="a", exact=True).fill("60")  # 0, in steps from −3
+    drawn(page)
+    assert float(numbers_of(page)[1]) == pytest.approx(LEAST_SCALE)
+    assert page.locator(".fv-stage-refused").inner_text() == POINT
+    check_marks(page, made(following(panel.settings).draw(numbers_of(page)).marks))
 
 
 def test_another_target_is_another_fit(
