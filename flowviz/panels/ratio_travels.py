@@ -54,8 +54,7 @@ GAUSSIAN = {  # T(u) = u/2 and p* = N((¼, 0), ¼ I)
     "layers": 1,
     "adjustments": HALF,
 }
-EARLY = {"flow": "real_nvp", "layers": 4, "trained": 100}
-"""Three times as far from p* in x as in u, by W₁."""
+EARLY = {"flow": "real_nvp", "layers": 4, "trained": 100}  # x twice as far off as u by W₁
 LOOSE = {"target": "two_moons", "flow": "contractive", "hidden": "32,32", "trained": 300}
 
 
@@ -101,6 +100,7 @@ class RatioTravels(Panel):
             "From “Exact by hand”, make the matrix smaller still: offset [1,1] and [2,2].",
             "Distances shrink as T does; the ratio, and all that is made of it, stays.",
             by={**GAUSSIAN, "adjustments": {**HALF, **dict.fromkeys(DIAGONAL, -0.8)}},
+            in_page=lambda panel: {"shrunk": (3, None)} if panel.settings.flow == "dense" else None,
         ),
         Goal(
             "Break it: make KL(p*‖p) in x and in u differ by more than 0.1",

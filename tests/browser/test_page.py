@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,9 @@ from flowviz.panels.parts.knots import GAP
 from flowviz.panels.parts.line_following import following
 from flowviz.panels.parts.line_maps import LEAST_SCALE, POINT
 from flowviz.panels.parts.model_on_grid import CELLS
+from flowviz.panels.parts.two_sides import SLICED
 from flowviz.panels.parts.volume_words import factor_in_words
+from flowviz.panels.ratio_travels import GAUSSIAN
 from flowviz.widgets.page.packed import packed
 from flowviz.widgets.readouts import format_number
 from tests.unpacked import unpacked
@@ -185,10 +188,13 @@ def test_the_ratio_travels_in_a_page(open_page: OpenPage, tmp_path: Path) -> Non
     np.testing.assert_allclose(path.reshape(-1, 2), panel.x.paths[0].states[:, 0], atol=1e-3)
     said = page.locator(".fv-stage-said").inner_text()
     assert said.count(format_number(panel.ratios[0])) == 2, "on both sides"
-    *ratios, in_u, in_x = page.locator(".fv-stage-figures td").all_inner_texts()
+    *ratios, in_u, in_x, far_u, far_x = page.locator(".fv-stage-figures td").all_inner_texts()
     assert ratios[:2] == [format_number(panel.ratios[0])] * 2 and in_u == in_x
     value, error = map(float, in_x.split(" ± "))
     assert abs(value - panel.sides.x["KL(p*‖p)"]) < 5 * error + 0.02
+    # By a third of the panel's draws, and along other directions.
+    assert float(far_u) == pytest.approx(panel.sides.u[SLICED], abs=0.05)
+    assert float(far_x) == pytest.approx(panel.sides.x[SLICED], abs=0.08)
     x = panel.x.handles[0].points[0]
     shown = page.evaluate("flowviz.views[1].scene.own.handles[0].points[0]")
     np.testing.assert_allclose(shown, x, atol=1e-3)
@@ -205,6 +211,27 @@ def test_the_ratio_travels_in_a_page(open_page: OpenPage, tmp_path: Path) -> Non
     page.click(".fv-run-train")
     page.wait_for_function("!flowviz.run.get('running')")
     assert np.abs(np.array(page.evaluate(f"Array.from({outline})")) - pulled.ravel()).max() > 0.05
+
+
+def test_distances_shrink_with_a_map_in_a_page(open_page: OpenPage, tmp_path: Path) -> None:
+    panel = panels.make("ratio_travels", **GAUSSIAN)
+    assert panel.jobs.wait(60)
+    page, _ = opened(open_page, panel.to_html(), tmp_path)
+
+    def distances() -> list[float]:
+        cells = page.locator(".fv-stage-figures tr", has_text="sliced W₁").locator("td")
+        return [float(text) for text in cells.all_inner_texts()]
+
+    in_u, in_x = distances()
+    assert in_u == pytest.approx(2 / math.pi * 0.5, abs=0.06) and in_x == pytest.approx(in_u / 2, rel=0.01)
+    goals = page.locator(".fv-stage-goals > summary")
+    assert goals.inner_text() == "Goals 0/2"
+    page.locator(".fv-stage-turning > summary").click()
+    for label in ("offset [1,1]", "offset [2,2]"):
+        page.get_by_role("slider", name=label).fill("-0.8")
+    drawn(page)
+    in_u, in_x = distances()
+    assert in_u > 3 * in_x and goals.inner_text() == "Goals 1/2"
 
 
 def test_both_objectives_train_in_a_page(open_page: OpenPage, tmp_path: Path) -> None:

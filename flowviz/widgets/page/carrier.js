@@ -2,6 +2,7 @@
 
 import { largest, middles } from "../engine/cells.js";
 import { indices } from "../stage/palette.js";
+import { slicedDistance } from "./sliced.js";
 import { asHeights } from "./target.js";
 
 const LOG_2PI = Math.log(2 * Math.PI);
@@ -179,10 +180,10 @@ export class Carrier {
   }
 
   /**
-   * KL(p*‖p) by draws x [n, 2] of the target, as read off where the inverse takes them and there:
-   * each a mean and its standard error.
+   * What draws x [n, 2] of the target and as many of the base say on both sides, u first: KL(p*‖p),
+   * a mean and its standard error, and the sliced W₁ of p* and p.
    */
-  divergencesBy(x) {
+  sidesBy(x, base) {
     const n = x.length / 2;
     const back = this.flow.pass("inverse", n);
     back.inputs.z.set(x);
@@ -191,10 +192,15 @@ export class Carrier {
     const there = added(this.target.logDensity(x), back);
     const atX = there.map((value, i) => value - normal(u[2 * i], u[2 * i + 1]));
     const atU = this.ratios(u, this.run(u));
-    return [atU, atX].map((values) => {
-      const mean = values.reduce((a, b) => a + b, 0) / n;
-      return [mean, Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n * (n - 1)))];
-    });
+    const pass = this.run(base);
+    const model = pass.output("states", pass.count("states") - 1);
+    return {
+      kls: [atU, atX].map((values) => {
+        const mean = values.reduce((a, b) => a + b, 0) / n;
+        return [mean, Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n * (n - 1)))];
+      }),
+      distances: [slicedDistance(u, base), slicedDistance(x, model)],
+    };
   }
 
   /** What the Jacobians at the handle make of a shape. */

@@ -3,6 +3,7 @@
 
 import { formatNumber } from "../charts/numbers.js";
 import { Engine } from "../engine/engine.js";
+import { Generator } from "../engine/random.js";
 import { Carrying } from "./carrying.js";
 import { Constant } from "./constant.js";
 import { Figures } from "./figures.js";
@@ -205,13 +206,17 @@ export class Live extends Carrying {
     return this.carriers.find(({ view }) => view.get("coloured").particles === "ratio");
   }
 
-  /** What draws of the target say of KL(p*‖p) on both sides; seldom, where more is to come. */
+  /** What draws of the target and of the base say on both sides; seldom, where more is to come. */
   measureSides(moving) {
     const carrier = this.ofRatio;
     if (!carrier?.target.density || (moving && performance.now() < carrier.next)) return;
     const { target, settings } = this.training;
-    if (this.drawnOf !== target) [this.drawnOf, this.draws] = [target, target.sample(DRAWS, settings.seed)];
-    carrier.seldom(() => { this.divergences = carrier.divergencesBy(this.draws); });
+    if (this.drawnOf !== target) {
+      this.drawnOf = target;
+      this.draws = [target.sample(DRAWS, settings.seed), new Float32Array(2 * DRAWS)];
+      new Generator(settings.seed).fillNormal(this.draws[1]);
+    }
+    carrier.seldom(() => { this.measured = carrier.sidesBy(...this.draws); });
   }
 
   /** log p* / p at the marked point, on both sides: by the flow, and by its inverse. */
@@ -223,8 +228,9 @@ export class Live extends Carrying {
     this.sides.show([
       ["log p*/p", ratios.map((ratio) => formatNumber(ratio))],
       ["p*/p", ratios.map((ratio) => formatNumber(Math.exp(ratio)))],
-      ["KL(p*‖p)", (this.divergences ?? []).map(([value, error]) =>
+      ["KL(p*‖p)", (this.measured?.kls ?? []).map(([value, error]) =>
         `${formatNumber(value)} ± ${formatNumber(error, 1)}`)],
+      ["sliced W₁", (this.measured?.distances ?? []).map((value) => formatNumber(value))],
     ]);
     this.say(`log p*ᵤ/pᵤ = ${formatNumber(ratios[0])} at u, log p*/p = ${formatNumber(ratios[1])} at x.`);
   }
@@ -260,6 +266,7 @@ export class Live extends Carrying {
       ...Object.fromEntries(fits),
       total,
       ratio: this.ratio,
+      shrunk: this.measured ? this.measured.distances[0] / this.measured.distances[1] : NaN,
       moved: Number(this.training.target.moved),
       loss: this.constant?.loss,
       constant: Math.abs(this.constant?.log),

@@ -29,11 +29,14 @@ export class Turning {
 
   /** Show the sliders of the chosen layer. */
   choose() {
+    const { live } = this;
     const { numbers } = this.layers[this.menu.selectedIndex];
     this.shown = numbers.map(({ label, place }) => {
       const track = make("input", { type: "range", step: STEP, "aria-label": label });
       const value = make("output", {});
       track.addEventListener("input", () => this.turn(place, track.valueAsNumber));
+      // Released: what was drawn seldom meanwhile is drawn as it is now.
+      track.addEventListener("change", () => live.learn(live.training.learned));
       return { place, track, value, row: make("label", {}, make("span", {}, label), value, track) };
     });
     this.sliders.replaceChildren(...this.shown.map(({ row }) => row));
