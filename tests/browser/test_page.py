@@ -223,7 +223,8 @@ def test_distances_shrink_with_a_map_in_a_page(open_page: OpenPage, tmp_path: Pa
         return [float(text) for text in cells.all_inner_texts()]
 
     in_u, in_x = distances()
-    assert in_u == pytest.approx(2 / math.pi * 0.5, abs=0.06) and in_x == pytest.approx(in_u / 2, rel=0.01)
+    assert in_u == pytest.approx(2 / math.pi * 0.5, abs=0.06)
+    assert in_x == pytest.approx(in_u / 2, rel=0.01)
     goals = page.locator(".fv-stage-goals > summary")
     assert goals.inner_text() == "Goals 0/2"
     page.locator(".fv-stage-turning > summary").click()
