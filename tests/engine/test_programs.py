@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from flowviz import targets
 from flowviz.flows import Flow, catalog
 from flowviz.flows.programs import Program, numbers, passes
-from flowviz.training import Trainer
+from flowviz.training import Trainer, maximum_likelihood
 from tests.engine.engine_checks import dims_of, random_flow
 from tests.engine.programs import by_torch, noise_of, play, train
 
@@ -144,6 +145,24 @@ def test_training_in_a_page_is_that_of_the_trainer(name: str, tmp_path: Path) ->
     for got, now in (("parameters", flow), ("averaged", trainer.averaged)):
         assert np.abs(np.array(report[got]) - numbers(now)).max() < 1e-3, got
     assert report["failure"] is None
+
+
+def test_a_page_learns_as_much_as_the_trainer(tmp_path: Path) -> None:
+    # Of other batches: after some dozen steps no two runs have the same numbers any more.
+    target, flow = targets.make("eight_gaussians"), catalog.make("rq_spline_coupling", seed=0)
+    x, held_out = (target.sample(n, torch.Generator().manual_seed(n)) for n in (50_000, 10_000))
+    program = flow.program("descent")
+    settings = {"batch": 256, "average": 80, "learningRate": 3e-3}
+    report = train(program, x, tmp_path, steps=1_500, **settings)
+    trainer = Trainer(flow, maximum_likelihood(target, 256), average=80, seed=0)
+    for _ in range(1_500):
+        trainer.step()
+    learned = copy.deepcopy(flow)
+    passes.learn(learned, np.array(report["averaged"], np.float32))
+    entropy = float(-target.log_prob(held_out).mean())
+    with torch.no_grad():
+        kls = [-float(f.log_prob(held_out).mean()) - entropy for f in (learned, trainer.averaged)]
+    assert max(kls) < 0.03 and abs(kls[0] - kls[1]) < 0.01, kls
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_good_weights(tmp_path: Path) -> None:
