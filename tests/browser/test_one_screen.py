@@ -194,3 +194,12 @@ def test_presets_that_have_no_room_are_a_menu_or_a_row_that_fades_where_it_goes_
     page.locator(f'{PANEL} [aria-pressed="true"]').first.wait_for(state="attached")
     beat(page, 150)
     assert page.evaluate(PRESETS, PANEL) == {"reached": 6, "cues": cues}
+
+
+def test_what_there_is_to_choose_stands_alone_where_it_is_a_tab(dashboard):
+    page = dashboard("panel=trajectories", width=960, height=600)
+    content = page.locator(f"{PANEL} .fv-tab-content:not(.fv-tab-away)")
+    assert page.get_by_role("tab", name="Choose").get_attribute("aria-selected") == "true"
+    assert page.locator(f"{PANEL} .fv-slot-controls").is_visible() and content.is_hidden()
+    page.get_by_role("tab", name="Goals").click()
+    assert page.locator(f"{PANEL} .fv-slot-controls").is_hidden() and content.is_visible()
