@@ -110,6 +110,7 @@ def _table(map_: Map, needed: Tensor) -> Table:
         "in the bridge, p": Said("{} %", share),
         "in the bridge, p*": Said("{} %", wanted),
         "log T′ that p* needs": Said("{}", needed, "∞"),
+        "KL(p*‖p), in nats": Said("{}", map_.divergence(), "∞"),
     }
     return Table(("",), {name: [said] for name, said in rows.items()})
 
