@@ -35,8 +35,8 @@ MAPS = {
 }
 WINDOW: Window = (-5.6, 5.6, -5.6, 5.6)
 PARTICLES = 1_500
-BRIDGED = {"apart": (5.0, None), "cap": (None, 100.0), "share": (None, 1.0)}
-"""What the first goal comes to in a page."""
+BRIDGED = {"apart": (5.0, None), "cap": (None, 100.0), "share": (None, 1.0)}  # in a page
+TORN = {"slope": (1e9, None)}
 SHAPE = ("modes", "apart", "width")
 MAP = (*SHAPE, "map", "cap")
 
@@ -106,6 +106,7 @@ class Limits(Panel):
             "Where the target has no mass at all, a map without a cap leaves none.",
             "An infinite slope on a line: left and right of it two halves that no longer touch.",
             by={"modes": "discs", "cap": NO_CAP},
+            in_page=lambda panel: TORN if panel.map.may_tear else None,
         ),
     )
 

@@ -27,9 +27,6 @@ class Capped(Map):
         cap: L; infinite for none, and then p = q: where q is 0 the map jumps. It may be a tensor
             ``[]`` that is known to be above s, as the target's numbers may.
 
-    Attributes:
-        uncapped: whether L is known to be infinite.
-
     Raises:
         ValueError: L is not above s, the slope that no map to these modes is without.
     """
@@ -40,7 +37,6 @@ class Capped(Map):
         if not known and not cap > target.s:
             raise ValueError(f"a cap is above s = {target.s}, got {cap}")
         self.cap = number(cap)
-        self.uncapped = not isinstance(cap, Tensor) and math.isinf(cap)
         edge = self._edge()
         neck = target.half_width(edge)
         self.neck = torch.where((edge > 0) & neck.isfinite(), neck, 0.0)
@@ -53,6 +49,10 @@ class Capped(Map):
         """log of the slope that the exact map has in the middle: its largest; infinite for none."""
         zero = number(0.0)
         return float(log_phi(zero) - self.target.log_density(zero))
+
+    @property
+    def may_tear(self) -> bool:
+        return math.isinf(self.needed)
 
     @property
     def largest_log_slope(self) -> float:

@@ -53,6 +53,11 @@ class Map(ABC):
         """The model's mass beyond x ≥ 0, exact to a relative error."""
 
     @property
+    def may_tear(self) -> bool:
+        """Whether it is continuous thanks to a cap alone."""
+        return False
+
+    @property
     @abstractmethod
     def largest_log_slope(self) -> float:
         """max log T₁′, in nats."""

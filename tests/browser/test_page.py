@@ -526,6 +526,22 @@ def test_a_page_has_the_settings_that_its_picture_follows(
     assert shown == pytest.approx(float(numbers_of(page)[0]), rel=5e-3)
 
 
+def test_a_page_tears_the_base_where_nothing_caps_the_slope(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    panel = panels.make("limits", modes="discs")
+    page, _ = opened(open_page, panel.to_html(), tmp_path)
+    goals = page.locator(".fv-stage-goals > summary")
+    assert goals.inner_text() == "Goals 0/3"
+    page.get_by_role("slider", name="Cap L").press("End")
+    drawn(page)
+    seen = panel.following().draw(numbers_of(page))
+    check_marks(page, [mark for mark in made(seen.marks) if mark.kind == "particles"])
+    check_beside(page, seen)
+    assert goals.inner_text() == "Goals 1/3"
+    assert page.locator(".fv-stage-said").inner_text().startswith("0 % of p in the bridge")
+
+
 def test_a_line_that_would_be_a_point_is_refused(open_page: OpenPage, tmp_path: Path) -> None:
     panel = panels.make("change_of_variables", map="affine", scale=0.5)
     page, _ = opened(open_page, panel.to_html(), tmp_path)

@@ -55,7 +55,7 @@ DENSITIES: list[tuple[dict[str, Any], list[Drag]]] = [
 MODES: list[tuple[dict[str, Any], list[Drag]]] = [
     ({}, [(0, 1, (1.0, 0.8)), (0, 0, (-4.9, 5.0)), (0, 1, (0.1, -0.1))]),
     ({}, [(SLIDERS, 0, (64.0, 0.0)), (SLIDERS, 3, (0.7, 0.0)), (SLIDERS, 0, (NO_CAP, 0.0))]),
-    ({"modes": "discs"}, [(SLIDERS, 0, (30.0, 0.0)), (SLIDERS, 0, (NO_CAP, 0.0))]),  # it stops
+    ({"modes": "discs"}, [(SLIDERS, 0, (30.0, 0.0)), (SLIDERS, 0, (NO_CAP, 0.0))]),
     ({"cap": NO_CAP}, [(0, 0, (1.0, -2.0))]),
     ({"modes": "discs"}, [(0, 1, (1.0, 2.0)), (0, 1, (0.9, 1.1))]),
     ({"modes": "discs", "cap": NO_CAP}, [(0, 1, (1.5, 2.0))]),

@@ -29,9 +29,6 @@ from flowviz.two_modes.normal import log_phi, number
 
 NO_CAP = 1e5
 """The end of the slider of L, where there is no cap."""
-STEEP = 200.0
-"""The steepest cap in a page whose map would tear without one."""
-WHOLE = f"Without a cap this map tears; the page goes as far as L = {STEEP:g}."
 
 
 def following(
@@ -42,27 +39,28 @@ def following(
 
     Args:
         settings: of the panel: ``apart``, ``angle``, ``width`` and ``cap``, with their bounds, and
-            ``map`` and ``modes``.
+            ``map``.
         map_to: the map to modes that are so far apart and so wide, with that cap.
         u: samples of the base ``[N, 2]``.
         window: what is seen.
     """
-    fields = type(settings)
+    fields, capped = type(settings), settings.map == "capped"
     given = [settings.apart, settings.angle, settings.width, settings.cap]
     numbers = torch.tensor(given, dtype=torch.float64)
-    discs = settings.modes == "discs"
-    torn = discs and settings.cap >= NO_CAP
 
     def draw(numbers: Tensor) -> Seen:
         apart, angle, width, cap = numbers
-        limit = math.inf if torn else torch.where(cap < NO_CAP, cap, torch.inf)
-        map_ = map_to(apart, width, limit)
+        cap = torch.where(cap < NO_CAP, cap, torch.inf)
+        map_ = map_to(apart, width, cap)
         shown = picture(map_, apart, angle, u, window)
         zero = number(0.0)
         needed = log_phi(zero) - map_.target.log_density(zero)
         share, _ = _bridge(map_)
-        known = {"needed": needed.reshape(()), "apart": apart, "cap": cap, "share": share}
-        said, table, plot = _said(map_), _table(map_, known["needed"]), _densities(map_, window)
+        needed = needed.reshape(())
+        known = {"needed": needed, "apart": apart, "cap": cap, "share": share}
+        if capped:
+            known["slope"] = torch.minimum(needed, cap.log())
+        said, table, plot = _said(map_), _table(map_, needed), _densities(map_, window)
         return Seen(shown, said=said, known=known, table=table, plot=plot)
 
     def to(sign: int) -> Move:
@@ -75,9 +73,8 @@ def following(
         return move
 
     sliders = [Turned(fields.apart, 0), Turned(fields.angle, 1), Turned(fields.width, 2)]
-    if settings.map == "capped" and not torn:
-        highest = STEEP if discs else NO_CAP
-        sliders.insert(0, Turned(fields.cap, 3, lambda cap: cap.clamp(max=highest), WHOLE))
+    if capped:
+        sliders.insert(0, Turned(fields.cap, 3))
     return Following(numbers, draw, [[to(-1), to(1)]], sliders)
 
 

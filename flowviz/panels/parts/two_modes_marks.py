@@ -10,7 +10,7 @@ from torch import Tensor
 
 from flowviz.grid import Grid2D, Window
 from flowviz.panels.parts.following import Unmade
-from flowviz.two_modes import Capped, Discs, Map, Modes
+from flowviz.two_modes import Discs, Map, Modes
 from flowviz.two_modes.normal import number
 from flowviz.widgets.stage import Contours, Grid, Lines, Particles
 
@@ -67,19 +67,13 @@ def particles(frame: Frame, u: Tensor, x: Tensor) -> Unmade:
 def grids(frame: Frame, map_: Map) -> list[Unmade]:
     """The base's grid, its cells coloured by log of area over the area that they had.
 
-    A map that may tear has two: nothing leads from one to the other.
+    To discs it has two, for without a cap nothing leads from one to the other.
     """
     along = _lines(map_)
-    if not tears(map_):
+    if not isinstance(map_.target, Discs):
         return [_grid(frame, map_, along)]
     right = torch.cat([along.new_tensor([CLOSE]), along[len(along) // 2 :]])
     return [_grid(frame, map_, half) for half in (-right.flip(0), right)]
-
-
-def tears(map_: Map) -> bool:
-    """Whether the map's slope may be infinite: to discs, without a cap."""
-    uncapped = isinstance(map_, Capped) and map_.uncapped
-    return uncapped and isinstance(map_.target, Discs)
 
 
 def _lines(map_: Map) -> Tensor:
