@@ -13,6 +13,7 @@ import sys
 from time import monotonic
 from typing import Any
 
+import zmq
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.zmqshell import ZMQInteractiveShell
 from jupyter_client.session import json_unpacker
@@ -50,6 +51,18 @@ class PageKernel(IPythonKernel):
         handler.addFilter(Sparing())
         logging.getLogger().addHandler(handler)
         logging.captureWarnings(True)
+
+    async def dispatch_control(self, msg: Any) -> None:
+        """As it is, but for the last one: what answers it may have been closed meanwhile.
+
+        A kernel that is shut down closes its sockets from another thread than the one in which it
+        says that it does (ipython/ipykernel#1518 mends one of the places).
+        """
+        try:
+            await super().dispatch_control(msg)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.ENOTSOCK:
+                raise
 
 
 def unpack(packed: bytes) -> Any:

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from html import unescape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import zmq
+from ipykernel.ipkernel import IPythonKernel
 from tornado.websocket import WebSocketClosedError
 
-from flowviz.serving.page_kernel import LONGEST, Plain
+from flowviz.serving.page_kernel import LONGEST, PageKernel, Plain
 from flowviz.serving.websocket import MOST_OPEN
 from tests.conftest import Server
 from tests.load.session import Session
@@ -380,3 +382,14 @@ def test_an_entry_of_the_log_is_short_and_obeyed_by_no_terminal():
     hostile = {"msg": "\x1b[31m\r" + "x" * 99_000, "levelname": "ERROR"}
     text = Plain().format(logging.makeLogRecord(hostile))
     assert text.startswith(r"\x1b[31m\rxx") and len(text) < LONGEST + 99
+
+
+@pytest.mark.parametrize(("errno", "raised"), [(zmq.ENOTSOCK, False), (zmq.EAGAIN, True)])
+def test_a_kernel_that_is_shut_down_ends_without_a_word(errno, raised, monkeypatch):
+    async def closed(self, msg):
+        raise zmq.ZMQError(errno)
+
+    monkeypatch.setattr(IPythonKernel, "dispatch_control", closed)
+    answer = PageKernel.__new__(PageKernel).dispatch_control([])
+    with pytest.raises(zmq.ZMQError) if raised else nullcontext():
+        asyncio.run(answer)
