@@ -179,7 +179,7 @@ class Limits(Panel):
     def following(self) -> Following:
         """How the picture follows the handles on the modes, and the sliders."""
 
-        def map_to(apart: Tensor, width: Tensor, cap: float | Tensor) -> Map:
+        def map_to(apart: Tensor, width: Tensor, cap: Tensor) -> Map:
             return self._map(self._target(apart, width), cap)
 
         return following(self.settings, map_to, self._base(PARTICLES), WINDOW)

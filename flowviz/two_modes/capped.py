@@ -41,7 +41,7 @@ class Capped(Map):
         neck = target.half_width(edge)
         self.neck = torch.where((edge > 0) & neck.isfinite(), neck, 0.0)
         log_c = target.log_tail(edge) - log_tail_phi(edge / self.cap)
-        self.log_c = torch.where((edge > 0) & self.cap.isfinite(), log_c, 0.0)
+        self.log_c = torch.where(edge > 0, log_c, 0.0)
         self.edge = edge
 
     @property
@@ -79,16 +79,16 @@ class Capped(Map):
     def log_density(self, x: Tensor) -> Tensor:
         outside = self.target.log_density(x) - self.log_c
         inside = log_phi(x / self.cap) - self.cap.log()
-        return torch.where((x.abs() < self.edge) & self.cap.isfinite(), inside, outside)
+        return torch.where(x.abs() < self.edge, inside, outside)
 
     def central(self, x: Tensor) -> Tensor:
         exact = self.target.log_central(x).exp()
         within = torch.erf(torch.minimum(x, self.edge) / self.cap / math.sqrt(2)) / 2
         more = (exact - self.target.log_central(self.edge).exp()).clamp(min=0) / self.log_c.exp()
         capped = within + torch.where(x > self.edge, more, 0.0)
-        return torch.where((self.edge > 0) & self.cap.isfinite(), capped, exact)
+        return torch.where(self.edge > 0, capped, exact)
 
     def tail(self, x: Tensor) -> Tensor:
         outside = (self.target.log_tail(x) - self.log_c).exp()
         inside = torch.special.ndtr(-x / self.cap)
-        return torch.where((x < self.edge) & self.cap.isfinite(), inside, outside)
+        return torch.where(x < self.edge, inside, outside)

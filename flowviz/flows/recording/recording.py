@@ -21,6 +21,7 @@ from flowviz.flows.recording.tape import (
     Tape,
     Unsteady,
     found,
+    names_in,
     replaced,
     taken,
 )
@@ -345,8 +346,7 @@ def _spent(operations: Sequence[Operation], outputs: Iterable[Name]) -> list[lis
     alive = set(outputs)
     spent = []
     for operation in reversed(operations):
-        used = found((operation.arguments, *operation.keywords.values()), Name)
-        last = [name for name in (*used, *operation.results) if name not in alive]
+        last = [name for name in (*names_in(operation), *operation.results) if name not in alive]
         alive.update(last)
         spent.append(last)
     return spent[::-1]

@@ -127,7 +127,7 @@ class Tape(TorchDispatchMode):
         if function is aten.t.default:
             self._transposed[results[0]] = written[0]
         operation = Operation(function, written, named, results)
-        if function in SHAPED or self._steady.keys() >= set(_names(operation)):
+        if function in SHAPED or self._steady.keys() >= set(names_in(operation)):
             self._steady.update(zip(results, found(result, Tensor), strict=True))
         self.operations.append(operation)
         return result
@@ -145,7 +145,7 @@ class Tape(TorchDispatchMode):
         folded: dict[Name, Tensor] = {}
         left = []
         for operation in self.operations:
-            names, results = set(_names(operation)), operation.results
+            names, results = set(names_in(operation)), operation.results
             steady = operation.function in SHAPED or folded.keys() >= names
             if fold := steady and not written & names.union(results):
                 folded.update((name, self._steady[name]) for name in results)
@@ -160,7 +160,7 @@ def taken(operations: Sequence[Operation], outputs: Iterable[Name]) -> list[Name
     made: set[Name] = set()
     names: dict[Name, None] = {}
     for operation in operations:
-        names.update(dict.fromkeys(name for name in _names(operation) if name not in made))
+        names.update(dict.fromkeys(name for name in names_in(operation) if name not in made))
         made.update(operation.results)
     names.update(dict.fromkeys(name for name in outputs if name not in made))
     return list(names)
@@ -184,8 +184,8 @@ def found(value: Any, kind: type) -> list[Any]:
     return []
 
 
-def _names(operation: Operation) -> list[Name]:
-    """What the operation takes."""
+def names_in(operation: Operation) -> list[Name]:
+    """What the operation takes, each as often as it does."""
     return found((operation.arguments, *operation.keywords.values()), Name)
 
 
@@ -196,7 +196,7 @@ def _written(operations: Sequence[Operation]) -> set[Name]:
         schema = operation.function._schema
         is_view = any(result.alias_info for result in schema.returns)
         if schema.is_mutable or (is_view and written & {*operation.results}):
-            written.update(_names(operation))
+            written.update(names_in(operation))
     return written
 
 

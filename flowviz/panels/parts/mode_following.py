@@ -32,7 +32,7 @@ NO_CAP = 1e5
 
 
 def following(
-    settings: Any, map_to: Callable[[Tensor, Tensor, Any], Map], u: Tensor, window: Window
+    settings: Any, map_to: Callable[[Tensor, Tensor, Tensor], Map], u: Tensor, window: Window
 ) -> Following:
     """The picture as a function of how far apart the modes are, of the angle, of their width and
     of the cap: numbers ``[4]``.

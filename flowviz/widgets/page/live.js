@@ -214,7 +214,8 @@ export class Live extends Carrying {
     if (this.drawnOf !== target) {
       this.drawnOf = target;
       this.draws = [target.sample(DRAWS, settings.seed), new Float32Array(2 * DRAWS)];
-      new Generator(settings.seed).fillNormal(this.draws[1]);
+      // A stream of its own: the target's draws may be made of the other's numbers.
+      new Generator(settings.seed + 1).fillNormal(this.draws[1]);
     }
     carrier.seldom(() => { this.measured = carrier.sidesBy(...this.draws); });
   }
