@@ -219,7 +219,7 @@ class KLComparison(Panel):
         flow, target = self.models.flows[i], self.models.target
         self.layers.show(flow, MODELS[VOICES[i]], self._traces[i], marked, target, self.run)
 
-    @draws(*MODELS_SETTINGS)
+    @draws(*MODELS_SETTINGS, tab="Modes")
     def _draw_shares(self) -> None:
         """Where the particles of both models have ended, by the target's modes."""
         self.shares.show(self.models.target, [trace.states[-1] for trace in self._traces])
@@ -228,11 +228,11 @@ class KLComparison(Panel):
     def _draw_curves(self) -> None:
         self.models.show_curves(self.measured)
 
-    @draws(*MODELS_SETTINGS, "log_c", "path_gradient")
+    @draws(*MODELS_SETTINGS, "log_c", "path_gradient", tab="Constant")
     def _draw_probe(self) -> None:
         self.models.show_probe(self.probe)
 
-    @draws(*MODELS_SETTINGS, "batch")
+    @draws(*MODELS_SETTINGS, "batch", tab="Estimates")
     def _draw_fan(self) -> None:
         self.models.show_fan(self.fan, self.measured[1].kls[1])
 

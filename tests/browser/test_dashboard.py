@@ -15,6 +15,7 @@ NAMES = panels.names()
 FIRST = panels.entry(panels.landing())
 READY = ".fv-panel:not(.fv-away)"
 PATIENCE = 60_000
+FRONT_END = "**/static/voila.js"  # without it no page speaks to its kernel
 
 
 def query_dict(query: str) -> dict[str, str]:
@@ -29,13 +30,26 @@ def query_of(page) -> dict[str, str]:
 def visit(voila_server, start_flowviz, open_page):
     """``visit(query, width=, **context)``: the dashboard, with its panel built.
 
-    ``before`` is a script that runs on the page before its own. A server of the test's own is
-    asked for first, so that it ends after the pages.
+    ``before`` is a script that runs on the page before its own; what fits the pattern ``held`` is
+    fetched by ``page.let_go()`` and not before. A server of the test's own is asked for first, so
+    that it ends after the pages.
     """
 
-    def open_(query: str = "", server=voila_server, ready: str = READY, before="", **context):
+    def open_(
+        query: str = "", server=voila_server, ready: str = READY, before="", held="", **context
+    ):
         page = open_page(**context)
         page.add_init_script(before)
+        if held:
+            kept = []
+            page.route(held, kept.append)
+
+            def let_go() -> None:
+                page.unroute(held)
+                for route in kept:
+                    route.continue_()
+
+            page.let_go = let_go
         page.requested = []
         page.received = 0
         page.on("request", lambda request: page.requested.append(request.url))
@@ -61,10 +75,11 @@ def overflow(page) -> int:
 
 @pytest.mark.parametrize("width, theme", [(1280, "light"), (400, "dark")])
 def test_first_visit(visit, screenshots, voila_server, width, theme):
-    page = visit(width=width, color_scheme=theme, ready="#fv-loading")
+    page = visit(width=width, color_scheme=theme, ready="#fv-loading", held=FRONT_END)
     assert page.locator("#fv-loading-text").is_visible(), "the page is there before the kernel"
     assert page.locator("#fv-loading .fv-bar").inner_text().startswith("flowviz")
     page.screenshot(path=screenshots / f"dashboard-loading-{theme}-{width}.png")
+    page.let_go()
     page.wait_for_selector(READY, timeout=PATIENCE)
     assert page.locator("#fv-loading").count() == 0
     assert title(page) == FIRST.title
@@ -290,8 +305,9 @@ def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_ba
     notice = page.locator("#fv-notice")
     notice.wait_for(timeout=20_000)
     assert "what it held is gone" in notice.inner_text()
+    left = page.evaluate("performance.timeOrigin")
     page.get_by_role("button", name="Reload with this state").click()
-    page.wait_for_selector("#fv-loading")
+    page.wait_for_function("left => performance.timeOrigin !== left", arg=left, timeout=PATIENCE)
     page.wait_for_selector(READY, timeout=PATIENCE)
     assert not page.locator("#fv-notice").is_visible()
     expect(chosen).to_have_text(label, timeout=PATIENCE, use_inner_text=True)

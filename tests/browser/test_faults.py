@@ -85,8 +85,9 @@ def nothing_is_wrong(page) -> None:
 
 def comes_back(page) -> None:
     """The notice's one button, and the page that it leads to."""
+    left = page.evaluate("performance.timeOrigin")
     page.locator("#fv-notice").get_by_role("button").click()
-    page.wait_for_selector("#fv-loading", state="attached", timeout=PATIENCE)
+    page.wait_for_function("left => performance.timeOrigin !== left", arg=left, timeout=PATIENCE)
     drawn(page)
     assert not page.locator("#fv-notice").is_visible()
 

@@ -31,12 +31,18 @@ def panel_of():
 
     def get(name: str):
         if name not in made:
-            made[name] = panels.make(name)
+            made[name] = with_every_tab(panels.make(name))
         return made[name]
 
     yield get
     for panel in made.values():
         panel.close()
+
+
+def with_every_tab(panel):
+    """The panel where a reader has opened all its tabs, in which all is drawn."""
+    panel.tabs.list.opened = panel.tabs.list.names
+    return panel
 
 
 def settle(panel) -> None:
@@ -133,11 +139,8 @@ def _another(field, value):
 
 @EVERY
 def test_every_setting_can_be_changed_without_an_error(name, caplog):
-    panel = (
-        panels.make(name, trained=0)
-        if "trained" in panels.entry(name).load().State.fields()
-        else panels.make(name)
-    )
+    trains = "trained" in panels.entry(name).load().State.fields()
+    panel = with_every_tab(panels.make(name, **({"trained": 0} if trains else {})))
     for setting, field in panel.settings.fields().items():
         value = _another(field, getattr(panel.settings, setting))
         if value is None or setting in PanelState.VIEW:
@@ -154,7 +157,7 @@ def test_the_same_settings_give_the_same_picture(name, panel_of):
     panel = panel_of(name)
     panel.apply_preset(0)
     settle(panel)
-    other = panels.make(name)
+    other = with_every_tab(panels.make(name))
     settle(other)
     assert seen(other) == seen(panel)
     assert other.numbers() == panel.numbers()
@@ -220,7 +223,7 @@ def test_goals_are_not_reached_at_the_start_and_can_be(name):
     assert panel.goal_list.reached == []
     panel.close()
     for index, goal in enumerate(cls.goals):
-        panel = panels.make(name, **goal.by)
+        panel = with_every_tab(panels.make(name, **goal.by))
         settle(panel)
         assert index in panel.goal_list.reached, goal.sentence
         panel.close()

@@ -23,7 +23,8 @@ def make():
 
     def make_(**state):
         made.append(KLComparison(**{**SMALL, **state}))
-        return made[-1]
+        made[-1].tabs.list.opened = made[-1].tabs.list.names
+        return settle(made[-1])
 
     yield make_
     for panel in made:

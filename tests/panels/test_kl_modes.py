@@ -40,6 +40,7 @@ def make():
 
     def make_(**state):
         made.append(KLComparison(**state))
+        made[-1].tabs.list.opened = made[-1].tabs.list.names
         return settle(made[-1])
 
     yield make_
@@ -362,6 +363,16 @@ def test_a_target_without_modes_has_no_bars():
     shares.show(targets.make("grid_gaussians"), [lost, lost])
     np.testing.assert_allclose(shares.shares.sum(1), 1)
     assert shares.shares[1].argmax() == 4, "the one in the middle"
+
+
+def test_what_stands_in_a_tab_that_nobody_has_opened_costs_a_run_nothing():
+    panel = settle(KLComparison(**GAUSSIAN, trained=300))
+    assert not panel.shares.shares.size and not panel.fan.estimates.size
+    assert math.isnan(panel.probe.value)
+    panel.tabs.turn_to("Constant")
+    settle(panel)
+    assert panel.probe.value < 1 and not panel.fan.estimates.size
+    panel.close()
 
 
 # ---- estimates below 0 ---------------------------------------------------------------------------

@@ -29,10 +29,19 @@ def with_manager(check, manager_class=ReapingKernelManager, **options) -> None:
     run(steps())
 
 
+def client_of(kernel) -> Any:
+    """A client of a kernel, with its channels open.
+
+    Not the heartbeat's: its thread, ended before it has begun, opens sockets until none are left.
+    """
+    client = kernel.client()
+    client.start_channels(hb=False)
+    return client
+
+
 async def answer(manager, kernel_id: str, code: str) -> str:
     """What a kernel prints."""
-    client = manager.get_kernel(kernel_id).client()
-    client.start_channels()
+    client = client_of(manager.get_kernel(kernel_id))
     try:
         await client.wait_for_ready(timeout=60)
         heard: list[str] = []

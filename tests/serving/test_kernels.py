@@ -20,7 +20,7 @@ from flowviz.serving.kernels import (
     ReapingKernelManager,
 )
 from flowviz.serving.websocket import PromptWebsocketConnection
-from tests.serving.managed import with_manager
+from tests.serving.managed import client_of, with_manager
 
 GRACE = 0.6
 
@@ -164,8 +164,7 @@ def test_a_busy_kernel_is_ended_without_an_interrupt(tmp_path, manager_class, in
     async def check(manager, kernel_id):
         kernel = manager.get_kernel(kernel_id)
         process = kernel.provisioner.process
-        client = kernel.client()
-        client.start_channels()
+        client = client_of(kernel)
         client.execute(NOTES_INTERRUPTS.format(folder=str(tmp_path)))
         for _ in range(200):
             if (tmp_path / "busy").exists():
@@ -183,8 +182,7 @@ def test_a_busy_kernel_is_ended_without_an_interrupt(tmp_path, manager_class, in
 def test_a_kernel_that_goes_on_can_be_interrupted(tmp_path):
     async def check(manager, kernel_id):
         kernel = manager.get_kernel(kernel_id)
-        client = kernel.client()
-        client.start_channels()
+        client = client_of(kernel)
         client.execute(NOTES_INTERRUPTS.format(folder=str(tmp_path)))
         for name in ("busy", "interrupted"):
             for _ in range(200):

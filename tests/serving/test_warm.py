@@ -14,7 +14,7 @@ import pytest
 
 from flowviz import panels
 from flowviz.serving.warm import fork_server, spare
-from tests.serving.managed import answer, run, with_manager
+from tests.serving.managed import answer, client_of, run, with_manager
 
 forks = pytest.mark.skipif(not fork_server.possible(), reason="kernels cannot be forked here")
 ways = pytest.mark.parametrize("way", [pytest.param("forked", marks=forks), "spare"])
@@ -181,8 +181,7 @@ def test_a_forked_kernel_is_interrupted_and_restarted():
         manager.prepare()
         kernel_id = await manager.start_kernel(kernel_name="python3")
         kernel = manager.get_kernel(kernel_id)
-        client = kernel.client()
-        client.start_channels()
+        client = client_of(kernel)
         await client.wait_for_ready(timeout=60)
         asked = client.execute("import time\nprint('busy', flush=True)\ntime.sleep(600)")
         while (await client.get_iopub_msg(timeout=30))["msg_type"] != "stream":
