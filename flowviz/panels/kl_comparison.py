@@ -13,7 +13,7 @@ from flowviz.flows.flow import Trace
 from flowviz.panels.parts.estimate_fan import EstimateFan
 from flowviz.panels.parts.flow_stage import carried
 from flowviz.panels.parts.mode_shares import ModeShares
-from flowviz.panels.parts.model_layers import ModelLayers
+from flowviz.panels.parts.model_layers import ModelLayers, tell
 from flowviz.panels.parts.model_on_grid import (
     CELLS,
     FEW_CELLS,
@@ -189,17 +189,17 @@ class KLComparison(Panel):
     def _draw_models(self) -> None:
         """Densities or integrands, the particles, and the numbers under them."""
         grid = self.models.grids[FEW_CELLS if self.fit.running else CELLS]
-        flows = self.models.flows
         # Untrained, the two are one flow.
         measure, carry = cache(grid.measure), cache(self._carry)
-        self.measured = [measure(flow) for flow in flows]
-        self._traces = [carry(flow) for flow in flows]
-        last = len(self._traces[0].states) - 1
-        for i, (stage, model) in enumerate(zip(self.stages, self.measured, strict=True)):
+        measured, traces = [], []
+        # One after the other: a page draws the first while the second is measured.
+        for i, (stage, flow) in enumerate(zip(self.stages, self.models.flows, strict=True)):
+            model, trace = measure(flow), carry(flow)
+            last = len(trace.states) - 1
             with stage.hold_sync(), stage.hold_trait_notifications():
                 if stage.frames != last + 1:
                     stage.position = float(last)
-                stage.show(self._picture(grid, i, model), _particles(self._traces[i]))
+                stage.show(self._picture(grid, i, model), _particles(trace))
                 stage.lines = [] if i else self.models.ellipses()
                 ways = ["density"] * (self.settings.show == "density")
                 carried = {"particles": ["forward"], "images": ways, "handles": ["modes"]}
@@ -209,15 +209,24 @@ class KLComparison(Panel):
                     f"on {grid.target.title}, whose contours are drawn: {in_words(model)}"
                 )
             show(self.readouts[i], model)
+            measured.append(model)
+            traces.append(trace)
+        self.measured, self._traces = measured, traces
 
     @draws(*MODELS_SETTINGS, "strip", "marked")
-    def _draw_layers(self) -> None:
-        """The strip: the base's grid and the particles in every state of the chosen model."""
+    def _draw_marked(self) -> None:
+        """One particle in both pictures, and what the chosen model's layers do to it."""
         i, marked = VOICES.index(self.settings.strip), self.settings.marked
         for stage in self.stages:
             stage.picked = marked
+        tell(self.run, self.models.flows[i], MODELS[VOICES[i]], self._traces[i], marked)
+
+    @draws(*MODELS_SETTINGS, "strip", "marked", tab="Layers")
+    def _draw_layers(self) -> None:
+        """The strip: the base's grid and the particles in every state of the chosen model."""
+        i, marked = VOICES.index(self.settings.strip), self.settings.marked
         flow, target = self.models.flows[i], self.models.target
-        self.layers.show(flow, MODELS[VOICES[i]], self._traces[i], marked, target, self.run)
+        self.layers.show(flow, MODELS[VOICES[i]], self._traces[i], marked, target)
 
     @draws(*MODELS_SETTINGS, tab="Modes")
     def _draw_shares(self) -> None:

@@ -90,6 +90,20 @@ SWITCH = """(title) => new Promise((done) => {
 """.replace("PANEL", PANEL)
 """Chooses a panel in the menu: seconds until it or its frame is shown, and until it is drawn."""
 
+TRAIN = """() => new Promise((done) => {
+  const bar = document.querySelector("PANEL .fv-run-training");
+  const words = () => bar.querySelector(".fv-run-words").innerText;
+  const [before, pressed] = [words(), performance.now()];
+  bar.querySelector(".fv-run-train").click();
+  const look = () => {
+    if (words() !== before) done((performance.now() - pressed) / 1e3);
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})
+""".replace("PANEL", PANEL)
+"""Presses Train: seconds until the first step is shown."""
+
 BUILD = """
 import time, torch, ipywidgets
 started = time.perf_counter(), time.process_time()
@@ -219,12 +233,8 @@ def fitting(browser: Browser, server: Server, query: str, good: float) -> tuple[
     visit(page, server.address(query=query))
     page.wait_for_timeout(5_000)
     kl = page.locator(f"{PANEL} .fv-readout-value").first
-    progress = f"document.querySelector('{PANEL} .fv-run-training .fv-run-words').innerText"
-    before = page.evaluate(progress)
     began = time.monotonic()
-    page.click(f"{PANEL} .fv-run-train")
-    page.wait_for_function(f"{progress} !== {before!r}")
-    first = time.monotonic() - began
+    first: float = page.evaluate(TRAIN)
     while time.monotonic() - began < 60:
         if float(kl.inner_text().strip("≥ ").replace("−", "-").split("·")[0]) < good:
             break

@@ -43,17 +43,14 @@ class ModelLayers:
         switch = controls.bind("strip", classed(which, "fv-toggle"))
         self.widget = classed(stack(switch, self.strip), "fv-model-layers")
 
-    def show(
-        self, flow: Flow, title: str, trace: Trace, marked: int, target: Target, run: RunBar
-    ) -> None:
-        """Show the states of a model, and on the run bar its log|det J| at a particle so far.
+    def show(self, flow: Flow, title: str, trace: Trace, marked: int, target: Target) -> None:
+        """Show the states of a model.
 
         Args:
             title: of the model.
             trace: of the particles; ``marked`` is one of them.
         """
         warped = grid_trace(flow, EXTENT, CELLS)
-        total = with_start(trace.logabsdet[:, marked]).cumsum(0).cpu().numpy()
         self.strip.picked = marked
         with self.strip.hold_sync(), self.strip.hold_trait_notifications():
             self.strip.window = _around(target)
@@ -62,9 +59,14 @@ class ModelLayers:
                 Particles(trace.states, size=2.0),
             )
             self.strip.description = f"the layers of the {title.lower()}"
-        with run.hold_sync():
-            run.state_names = ["base", *layer_names(flow)]
-            run.readout = {"label": f"{title.split()[0]} Σ log|det J|", "values": total}
+
+
+def tell(run: RunBar, flow: Flow, title: str, trace: Trace, marked: int) -> None:
+    """Say on the run bar which layers a model has, and its log|det J| at a particle so far."""
+    total = with_start(trace.logabsdet[:, marked]).cumsum(0).cpu().numpy()
+    with run.hold_sync():
+        run.state_names = ["base", *layer_names(flow)]
+        run.readout = {"label": f"{title.split()[0]} Σ log|det J|", "values": total}
 
 
 def _around(target: Target) -> Window:
