@@ -41,15 +41,8 @@ def visit(voila_server, start_flowviz, open_page):
         page = open_page(**context)
         page.add_init_script(before)
         if held:
-            kept = []
-            page.route(held, kept.append)
-
-            def let_go() -> None:
-                page.unroute(held)
-                for route in kept:
-                    route.continue_()
-
-            page.let_go = let_go
+            page.route(held, lambda route: None)
+            page.let_go = lambda: page.unroute(held)
         page.requested = []
         page.received = 0
         page.on("request", lambda request: page.requested.append(request.url))
@@ -272,6 +265,8 @@ def test_a_hostile_link_is_answered_in_words(dashboard, query, said):
 def test_colours_and_ticked_goals_are_remembered(visit, voila_server):
     page = visit("panel=kl_comparison&trained=1200&log_c=1.1&goal=3", color_scheme="light")
     done = page.locator(f"{READY} .fv-goals li.fv-done")
+    page.get_by_role("tab", name="Constant").click()  # where the loss that it asks for is shown
+    page.get_by_role("tab", name="Goals").click()
     done.wait_for(timeout=PATIENCE)
     assert done.get_attribute("data-index") == "2" and done.get_attribute("aria-current") == "step"
     page.get_by_role("button", name="Dark colours").click()
@@ -292,6 +287,7 @@ def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_ba
 ):
     server = start_flowviz()
     page = visit(f"panel={FIRST.name}", server=server)
+    page.wait_for_url("**trained=1200**", timeout=PATIENCE)  # where it lands
     chip = page.locator(f"{READY} .fv-chip").last
     label, landed = chip.inner_text(), page.url
     chip.click()

@@ -24,6 +24,11 @@ TRAINED = "panel=trajectories&target=two_moons&flow=real_nvp&layers=2&steps=2000
 LESSON = "04_forward_and_reverse_kl.ipynb"
 SLOW = "panel=trajectories&flow=umnn"
 """Every derivative of it is a network, and its inverse is searched for."""
+SOON = """
+const soon = setTimeout;
+window.setTimeout = (f, ms, ...more) => soon(f, [15000, 20000].includes(ms) ? 2000 : ms, ...more);
+"""
+"""The page's own patience with a kernel, and with a first picture, cut to two seconds."""
 OPTIONS = ("--host", "localhost", "--visitors", "20", "--grace", "60", "--token", "opensesame")
 
 
@@ -36,14 +41,15 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def visit(server, open_page):
-    """``visit(query, page=, origin=)``: a page of the server, its panel drawn.
+    """``visit(query, page=, origin=, before=)``: a page of the server, its panel drawn.
 
     What the browser reports of connections that were cut is no failure here.
     """
     pages = []
 
-    def open_(query: str, page=None, origin: str = server.origin):
+    def open_(query: str, page=None, origin: str = server.origin, before: str = ""):
         page = page or open_page()
+        page.add_init_script(before)
         pages.append(page)
         page.goto(f"{origin}/?{query}&token={server.token}", wait_until="commit")
         drawn(page)
@@ -167,7 +173,7 @@ def test_a_session_that_ended_meanwhile_and_a_server_that_is_started_again(visit
 
 
 def test_a_kernel_that_is_stuck(visit):
-    page = visit(LIMITS)
+    page = visit(LIMITS, before=SOON)
     answers(page)
     link, kernel = page.url, kernel_of(page)
     kernel.suspend()
@@ -197,7 +203,7 @@ def test_a_link_that_trains_for_hours_says_so_and_is_stopped(visit):
 
 
 def test_a_link_that_is_drawn_for_minutes_says_so_and_leaves_no_kernel(visit, server):
-    page = visit(LIMITS)
+    page = visit(LIMITS, before=SOON)
     answers(page)
     link = page.url
     address = f"{server.origin}/?{SLOW}&hidden=128,128&layers=32&particles=100000"

@@ -158,6 +158,7 @@ def test_the_constant_moves_the_loss_alone(dashboard):
         card = page.locator(f"{PANEL} .fv-readout", has_text=name)
         return card.locator(".fv-readout-value").inner_text()
 
+    expect(page.locator(f"{PANEL} .fv-constant")).not_to_contain_text("–", timeout=PATIENCE)
     loss, gradient = shown("Reverse loss"), shown("‖gradient‖")
     slider = page.locator(f"{PANEL} .fv-slot-tabs .fv-slider input[type=range]")
     for _ in range(10):
