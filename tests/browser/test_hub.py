@@ -174,7 +174,7 @@ def test_each_user_has_the_dashboard_on_a_server_of_their_own(start_hub, open_pa
 
 
 def test_a_server_that_nobody_uses_is_ended(start_hub, open_page):
-    hub = start_hub({"--timeout=3600": "--timeout=20", "--cull-every=300": "--cull-every=1"})
+    hub = start_hub({"--timeout=3600": "--timeout=10", "--cull-every=300": "--cull-every=1"})
     page = open_page()
     hub.log_in(page, "ada", "flowviz/lessons")
     page.get_by_role("heading", name="Lessons").wait_for(timeout=PATIENCE)
