@@ -47,8 +47,7 @@ class Capped(Map):
     @property
     def needed(self) -> float:
         """log of the slope that the exact map has in the middle: its largest; infinite for none."""
-        zero = number(0.0)
-        return float(log_phi(zero) - self.target.log_density(zero))
+        return float(self.target.log_slope)
 
     @property
     def may_tear(self) -> bool:
@@ -61,7 +60,7 @@ class Capped(Map):
     def _edge(self) -> Tensor:
         """x*; 0 where the cap does not bind."""
         target, zero = self.target, number(0.0)
-        needed, log_cap = log_phi(zero) - target.log_density(zero), self.cap.log()
+        needed, log_cap = target.log_slope, self.cap.log()
 
         def halve(low: Tensor, high: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
             x = (low + high) / 2

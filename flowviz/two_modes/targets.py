@@ -72,6 +72,12 @@ class Modes(ABC):
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Draws ``[count, 2]``: along, across. They use no distribution function."""
 
+    @property
+    def log_slope(self) -> Tensor:
+        """log T′ in the middle of the exact map, its largest; infinite where q is 0 there."""
+        zero = number(0.0)
+        return log_phi(zero) - self.log_density(zero)
+
     def share(self, half: float) -> float:
         """The mass within ±half of the middle."""
         return float(2 * self.log_central(number(half)).exp()) if half else 0.0

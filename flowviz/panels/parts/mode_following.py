@@ -25,7 +25,7 @@ from flowviz.panels.parts.following import (
 )
 from flowviz.panels.parts.two_mode_handles import handles
 from flowviz.two_modes import Map
-from flowviz.two_modes.normal import log_phi, number
+from flowviz.two_modes.normal import number
 
 NO_CAP = 1e5
 """The end of the slider of L, where there is no cap."""
@@ -53,10 +53,8 @@ def following(
         cap = torch.where(cap < NO_CAP, cap, torch.inf)
         map_ = map_to(apart, width, cap)
         shown = picture(map_, apart, angle, u, window)
-        zero = number(0.0)
-        needed = log_phi(zero) - map_.target.log_density(zero)
         share, _ = _bridge(map_)
-        needed = needed.reshape(())
+        needed = map_.target.log_slope.reshape(())
         known = {"needed": needed, "apart": apart, "cap": cap, "share": share}
         if capped:
             known["slope"] = torch.minimum(needed, cap.log())
