@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import colorsys
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,11 @@ _PIXELS = """([selector, middle]) => {
   const [width, height] = [canvas.width, canvas.height].map((n) => Math.round(middle * n));
   const [left, top] = [canvas.width - width, canvas.height - height].map((n) => n >> 1);
   const { data } = canvas.getContext("2d").getImageData(left, top, width, height);
-  const found = [];
-  for (let i = 0; i < data.length; i += 4 * 7) found.push([data[i], data[i + 1], data[i + 2]]);
-  return found;
+  let found = "";
+  for (let i = 0; i < data.length; i += 4 * 7) {
+    found += String.fromCharCode(data[i], data[i + 1], data[i + 2]);
+  }
+  return btoa(found);
 }"""
 
 
@@ -30,8 +33,9 @@ def pixels(page: Page, middle: float = 1.0) -> list[tuple[float, float, float]]:
 
     ``middle``: the part of its width and of its height that is looked at, in the middle of it.
     """
-    found = page.evaluate(_PIXELS, [f"{STAGE} .fv-stage-pixels", middle])
-    hsv = (colorsys.rgb_to_hsv(r / 255, g / 255, b / 255) for r, g, b in found)
+    found = base64.b64decode(page.evaluate(_PIXELS, [f"{STAGE} .fv-stage-pixels", middle]))
+    colours = zip(found[::3], found[1::3], found[2::3], strict=True)
+    hsv = (colorsys.rgb_to_hsv(r / 255, g / 255, b / 255) for r, g, b in colours)
     return [(360 * h, s, v) for h, s, v in hsv]
 
 

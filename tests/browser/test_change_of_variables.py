@@ -70,6 +70,7 @@ def test_a_goal_that_is_reached_or_asked_about_is_seen_whole_and_forgotten_for_g
         "one => { one.closest('.fv-tab-content').scrollTop = 0; }"
     )
     drag(page, KNOT, 0, 150)
-    done.wait_for(timeout=PATIENCE)
+    reached = page.locator(f'{GOALS} .fv-done[data-index="2"]')  # another one on the way, perhaps
+    reached.wait_for(timeout=PATIENCE)
     beat(page, 200)
-    assert done.get_attribute("data-index") == "2" and done.evaluate(WHOLE)
+    assert reached.evaluate(WHOLE)
