@@ -263,7 +263,7 @@ def test_a_hostile_link_is_answered_in_words(dashboard, query, said):
 
 
 def test_colours_and_ticked_goals_are_remembered(visit, voila_server):
-    page = visit("panel=kl_comparison&trained=1200&log_c=1.1&goal=3", color_scheme="light")
+    page = visit("panel=kl_comparison&trained=1200&log_c=0.7&goal=3", color_scheme="light")
     done = page.locator(f"{READY} .fv-goals li.fv-done")
     page.get_by_role("tab", name="Constant").click()  # where the loss that it asks for is shown
     page.get_by_role("tab", name="Goals").click()

@@ -37,12 +37,18 @@ def test_rational_quadratic_spline(bins: int, scale: float) -> None:
 
 
 def test_spline_parameters_are_those_of_the_published_map() -> None:
-    """Widths, heights and slopes from softmax and softplus, as Durkan et al. 2019 have them."""
+    """Widths, heights and slopes from softmax and softplus, as Durkan et al. 2019 have them.
+
+    But that 0 stands for bins of equal mass of N(0, 2.5²).
+    """
+    normal = torch.distributions.Normal(torch.zeros(()).double(), 2.5)
+    shares = torch.linspace(*normal.cdf(torch.tensor([-5.0, 5.0]).double()).tolist(), 5).double()
+    start = normal.icdf(shares).diff().log()
     spline = RationalQuadraticSpline(4).double()
     h = torch.randn(7, 11, dtype=torch.float64)
     x, y, slopes = spline.knots(h).unbind(-2)
-    widths = 10 * (1e-3 + (1 - 4e-3) * F.softmax(h[:, :4], -1))
-    heights = 10 * (1e-3 + (1 - 4e-3) * F.softmax(h[:, 4:8], -1))
+    widths = 10 * (1e-3 + (1 - 4e-3) * F.softmax(h[:, :4] + start, -1))
+    heights = 10 * (1e-3 + (1 - 4e-3) * F.softmax(h[:, 4:8] + start, -1))
     assert torch.allclose(x.diff(dim=-1), widths) and torch.allclose(y.diff(dim=-1), heights)
     assert torch.equal(slopes[:, [0, -1]], torch.ones(7, 2).double())
     assert (x[:, [0, -1]] == torch.tensor([-5.0, 5.0])).all()

@@ -34,7 +34,7 @@ class QuadraticSpline(Spline):
 
     def _knots(self, rows: Tensor) -> tuple[Tensor, Tensors]:
         K, B = self.bins, self.bound
-        shares = F.softmax(rows[:K], 0).unsqueeze(0)
+        shares = F.softmax(rows[:K] + spline.start(K, rows), 0).unsqueeze(0)
         (x,), (width,) = spline.inner_sums(shares, B), spline.widths(shares, B)
         raw = rows[K:] + SLOPE_SHIFT
         free = spline.positive(raw)

@@ -59,7 +59,7 @@ class RationalQuadraticSpline(Spline):
 
     def _knots(self, rows: Tensor) -> tuple[Tensor, Tensors]:
         K = self.bins
-        shares = F.softmax(rows[: 2 * K].unflatten(0, (2, K)), 1)
+        shares = F.softmax(rows[: 2 * K].unflatten(0, (2, K)) + spline.start(K, rows), 1)
         x, y = spline.inner_sums(shares, self.bound)
         slopes = rows[2 * K :] + SLOPE_SHIFT
         return spline.table(x, y, self.bound, spline.positive(slopes)), (shares, slopes)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
+from statistics import NormalDist
 from typing import Any
 
 import torch
@@ -246,6 +249,25 @@ def pull_softmax(g: Tensor, shares: Tensor) -> Tensor:
 
 def _per_share(bins: int, bound: float) -> float:
     return 2 * bound * (1 - bins * MIN_FRACTION)
+
+
+def start(bins: int, like: Tensor) -> Tensor:
+    """``[K, 1, ...]``: the logits of the widths of the identity, to broadcast as :func:`grid`.
+
+    Their bins have equal mass of N(0, (B/2)²) on [−B, B], so that knots are dense where the base
+    has its points. Of bins of equal width half lie where next to nothing is, and a fit of eight
+    Gaussians takes twice the steps.
+    """
+    return like.new_tensor(_logits_of_equal_mass(bins)).view(-1, *[1] * (like.ndim - 1))
+
+
+@functools.cache
+def _logits_of_equal_mass(bins: int) -> tuple[float, ...]:
+    normal = NormalDist()
+    low, high = normal.cdf(-2), normal.cdf(2)
+    knots = [normal.inv_cdf(low + (high - low) * k / bins) for k in range(bins + 1)]
+    logits = [math.log(right - left) for left, right in itertools.pairwise(knots)]
+    return tuple(logit - sum(logits) / bins for logit in logits)
 
 
 def grid(first: float, last: float, n: int, like: Tensor) -> Tensor:
