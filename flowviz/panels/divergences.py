@@ -31,6 +31,7 @@ from flowviz.widgets.stage.marks import Mark
 from flowviz.widgets.state import Integer
 
 UNIFORMS = {"target": "uniform", "target_position": 0.5, "target_width": 0.5, "model": "uniform"}
+AT_0 = {"target": "uniform", "target_position": 0.0, "model": "uniform", "model_position": 0.0}
 BUMPS = {"target": "two_bumps", "target_position": 0.0, "model_position": 0.8, "model_width": 0.8}
 
 
@@ -98,13 +99,7 @@ class Divergences(Panel):
             ),
             "Heavy tails that p lacks, or an edge that p does not quite reach.",
             "A ratio p*/p without bound on little mass: TV sees the mass, χ² and KL the ratio.",
-            by={
-                "target": "uniform",
-                "target_position": 0.0,
-                "model": "uniform",
-                "model_position": 0.0,
-                "model_width": 0.95,
-            },
+            by={**AT_0, "model_width": 0.95},
             in_page=lambda panel: (
                 {"tv": (None, 0.1), "infinite": (1, None)}
                 if panel.settings.target == panel.settings.model == "uniform"
@@ -204,11 +199,16 @@ class Divergences(Panel):
         (target, model), chosen = self.lines, self.settings.divergence
         self.table.show(self.found, chosen)
         self.distances.show_some(target, model, chosen, self.found[chosen].value, self.fit.running)
-        if self.fit.running:
-            return
-        self.ratios.show_ratios(chosen, target, model)
-        self.witness.show_witness(chosen, target, model, self.model.window)
-        self.stage.description = self.words()
+        if not self.fit.running:
+            self.stage.description = self.words()
+
+    @draws(*LINE_SETTINGS, tab="f(r)")
+    def _draw_ratios(self) -> None:
+        self.ratios.show_ratios(self.settings.divergence, *self.lines)
+
+    @draws(*LINE_SETTINGS, tab="Witness")
+    def _draw_witness(self) -> None:
+        self.witness.show_witness(self.settings.divergence, *self.lines, self.model.window)
 
     @draws(*LINE_SETTINGS)
     def _draw_fit(self) -> None:

@@ -20,8 +20,9 @@ def make():
     made = []
 
     def make_(**state):
-        made.append(settle(Divergences(**state)))
-        return made[-1]
+        made.append(Divergences(**state))
+        made[-1].tabs.list.opened = made[-1].tabs.list.names
+        return settle(made[-1])
 
     yield make_
     for panel in made:
@@ -296,6 +297,9 @@ def test_every_divergence_has_its_full_name_and_formula(make):
 def test_what_makes_the_mean_beyond_the_picture_is_named_in_it(make):
     far = make()
     assert "% of D is where f > 2" in str(far.ratios.figure_layout["xaxis"])
+    # Of JS far apart it is what p* has: f is ½ where p is, and that is in the picture.
+    flat = make(divergence="jensen_shannon", target_position=6.0, model_position=-6.0)
+    assert "; 50 % of D is where f > 2" in str(flat.ratios.figure_layout["xaxis"])
     near = make(model_position=1.4)
     assert "where f >" not in str(near.ratios.figure_layout["xaxis"])
 

@@ -69,11 +69,12 @@ class CursorNumbers:
         self.ways = analytic, autodiff, area = cursor.three_ways(layer)
         for readout, value in zip(self.three, self.ways, strict=True):
             readout.show(value if abs(value) > ROUNDING else 0.0)
-        exact = _bijection(flow, layer).exact_logabsdet
-        self.why.show(missed_in_words(area - analytic) if exact else ESTIMATED)
+        exact, missed = _bijection(flow, layer).exact_logabsdet, area - analytic
+        self.why.show(missed_in_words(missed) if exact else ESTIMATED)
+        smaller = ", less for a smaller square" if abs(missed) > ROUNDING else ""
         self.discrepancy.show(
             f"autodiff − formula {format_number(autodiff - analytic, 1)} · "
-            f"area − formula {format_number(area - analytic, 2)}, less for a smaller square"
+            f"area − formula {format_number(missed, 2)}{smaller}"
         )
 
     def show_matrix(self, flow: Flow, family: str, cursor: Cursor, layer: int) -> None:

@@ -195,13 +195,16 @@ class RatioChart(LineChart):
 
 
 def _share_off_picture(name: str, target: Line, model: Line) -> float:
-    """How much of a divergence is from ratios at which f(r) is above the picture, or beyond it."""
+    """How much of a divergence is from ratios at which f(r) is above the picture.
+
+    What lies beyond its ends is counted at them.
+    """
     x, weights = quadrature(target, model, NODES)
     logs = [line.log_prob(x) for line in (target, model)]
     mass = 0.5 * weights * sum(one.exp() for one in logs)
     terms = torch.where(mass > 0, over_mixture(name, target, model, x) * mass, 0.0)
     t = (logs[0] - logs[1]).nan_to_num(0.0, math.inf, -math.inf)
-    off = (t.abs() > RATIOS) | (MEASURES[name].kind.f(t.clamp(-RATIOS, RATIOS)) > MOST_F)
+    off = MEASURES[name].kind.f(t.clamp(-RATIOS, RATIOS)) > MOST_F
     total = float(terms.sum())
     return float(terms[off].sum()) / total if 0 < total < math.inf else 0.0
 
