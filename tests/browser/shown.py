@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import colorsys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,6 +76,14 @@ def beat(page: Page, milliseconds: float) -> None:
         "() => requestAnimationFrame(() => requestAnimationFrame(() => done())), ms))",
         milliseconds,
     )
+
+
+@contextmanager
+def leaving(page: Page) -> Iterator[None]:
+    """What is done within leads to another document, perhaps of the same address: wait for it."""
+    left = page.evaluate("performance.timeOrigin")
+    yield
+    page.wait_for_function("left => performance.timeOrigin !== left", arg=left, timeout=PATIENCE)
 
 
 def words(page: Page) -> str:

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from flowviz import panels
 from flowviz.widgets.charts import bundle
+from tests.browser.shown import leaving
 
 NAMES = panels.names()
 FIRST = panels.entry(panels.landing())
@@ -301,9 +302,8 @@ def test_a_killed_kernel_and_a_server_that_ended_are_told_and_the_state_comes_ba
     notice = page.locator("#fv-notice")
     notice.wait_for(timeout=20_000)
     assert "what it held is gone" in notice.inner_text()
-    left = page.evaluate("performance.timeOrigin")
-    page.get_by_role("button", name="Reload with this state").click()
-    page.wait_for_function("left => performance.timeOrigin !== left", arg=left, timeout=PATIENCE)
+    with leaving(page):
+        page.get_by_role("button", name="Reload with this state").click()
     page.wait_for_selector(READY, timeout=PATIENCE)
     assert not page.locator("#fv-notice").is_visible()
     expect(chosen).to_have_text(label, timeout=PATIENCE, use_inner_text=True)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.browser.live_page import connection, watched
 from tests.browser.relay import Relay
+from tests.browser.shown import leaving
 from tests.conftest import Server
 
 PATIENCE = 90_000
@@ -91,9 +92,8 @@ def nothing_is_wrong(page) -> None:
 
 def comes_back(page) -> None:
     """The notice's one button, and the page that it leads to."""
-    left = page.evaluate("performance.timeOrigin")
-    page.locator("#fv-notice").get_by_role("button").click()
-    page.wait_for_function("left => performance.timeOrigin !== left", arg=left, timeout=PATIENCE)
+    with leaving(page):
+        page.locator("#fv-notice").get_by_role("button").click()
     drawn(page)
     assert not page.locator("#fv-notice").is_visible()
 

@@ -12,6 +12,7 @@ from flowviz.panels.divergences import BUMPS, UNIFORMS
 from flowviz.panels.parts.density_stage import MOST_PULL, window_on
 from flowviz.targets.line import Line
 from flowviz.widgets.stage import Handles
+from tests.panels.every_tab import with_every_tab
 from tests.panels.one_line import on_one_line
 
 
@@ -20,8 +21,7 @@ def make():
     made = []
 
     def make_(**state):
-        made.append(Divergences(**state))
-        made[-1].tabs.list.opened = made[-1].tabs.list.names
+        made.append(with_every_tab(Divergences(**state)))
         return settle(made[-1])
 
     yield make_

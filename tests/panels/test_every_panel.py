@@ -18,6 +18,7 @@ from flowviz.panels.kl_comparison import KLComparison
 from flowviz.panels.parts.following import Following
 from flowviz.widgets.panel.drawing import declared
 from flowviz.widgets.state import Choice, Integer, PanelState, Points, Real, Text, Toggle
+from tests.panels.every_tab import with_every_tab
 from tests.panels.one_line import on_one_line
 
 PATIENCE = 120
@@ -37,12 +38,6 @@ def panel_of():
     yield get
     for panel in made.values():
         panel.close()
-
-
-def with_every_tab(panel):
-    """The panel where a reader has opened all its tabs, in which all is drawn."""
-    panel.tabs.list.opened = panel.tabs.list.names
-    return panel
 
 
 def settle(panel) -> None:

@@ -313,7 +313,7 @@ def test_the_measured_area_has_det_j_for_its_limit(panel):
         errors = [abs(f - exact) for f in area_factors(flow, point, sides, layer)]
         assert errors[0] > errors[1] > errors[2] and errors[2] < 0.02 * exact
     assert not panel.cursor.limit.drawn, "nobody has opened its tab"
-    panel.tabs.list.opened = [*panel.tabs.opened, "Checks"]
+    panel.tabs.turn_to("Checks")
     settle(panel)
     drawn = panel.cursor.limit.label
     assert panel.cursor.limit.drawn

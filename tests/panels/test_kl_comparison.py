@@ -13,6 +13,7 @@ from flowviz import targets
 from flowviz.grid import Grid2D
 from flowviz.panels import KLComparison
 from flowviz.widgets.readouts import format_number
+from tests.panels.every_tab import with_every_tab
 
 SMALL = {"flow": "real_nvp", "layers": 2, "hidden": "16,16", "batch": 64, "steps": 30}
 
@@ -22,8 +23,7 @@ def make():
     made = []
 
     def make_(**state):
-        made.append(KLComparison(**{**SMALL, **state}))
-        made[-1].tabs.list.opened = made[-1].tabs.list.names
+        made.append(with_every_tab(KLComparison(**{**SMALL, **state})))
         return settle(made[-1])
 
     yield make_

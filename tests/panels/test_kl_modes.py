@@ -28,6 +28,7 @@ from flowviz.training import Trainer, maximum_likelihood
 from flowviz.widgets.readouts import format_estimate
 from flowviz.widgets.stage import Handles
 from flowviz.widgets.stage.export import state_of
+from tests.panels.every_tab import with_every_tab
 
 GAUSSIAN = {"target": "correlated_gaussian", "flow": "plu", "layers": 1, "learning_rate": 0.03}
 SMALL = {"flow": "real_nvp", "layers": 2, "hidden": "16,16", "batch": 64, "steps": 30}
@@ -39,8 +40,7 @@ def make():
     made = []
 
     def make_(**state):
-        made.append(KLComparison(**state))
-        made[-1].tabs.list.opened = made[-1].tabs.list.names
+        made.append(with_every_tab(KLComparison(**state)))
         return settle(made[-1])
 
     yield make_

@@ -123,7 +123,7 @@ def test_inverse_carries_target_samples_back_and_reports_the_round_trip(panel):
     x = panel.model.target.sample(500, torch.Generator().manual_seed(panel.settings.seed))
     np.testing.assert_allclose(panel.stage.particles[0].states[-1], x, atol=1e-6)
     assert not any("Round trip" in name for name in panel.numbers()), "not before it is seen"
-    panel.tabs.list.opened = [*panel.tabs.opened, "Numbers"]
+    panel.tabs.turn_to("Numbers")
     settle(panel)
     errors = round_trip(panel.model.flow, x)
     assert panel.flow_numbers.worst.text == format_number(float(errors.max()))
